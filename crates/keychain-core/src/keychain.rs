@@ -1,0 +1,31 @@
+//! The keychain of this operating system: Secret Service, Keychain or Credential Manager.
+
+use crate::{Code, Error, Result, Store};
+
+/// How to open the OS keychain.
+#[derive(Clone, Debug)]
+pub struct KeychainOptions {
+    /// Whether a person may be asked to unlock it. Prompts block until answered.
+    pub interactive: bool,
+    /// The service group of the items; `com.docker.docker-pass` unless told otherwise.
+    pub group: String,
+    /// The service name of the items; `docker-pass-cli` unless told otherwise.
+    pub name: String,
+}
+
+impl Default for KeychainOptions {
+    fn default() -> Self {
+        Self { interactive: true, group: "com.docker.docker-pass".into(), name: "docker-pass-cli".into() }
+    }
+}
+
+/// Opens the keychain of this operating system. Connects; neither prompts nor unlocks.
+pub fn open(_options: KeychainOptions) -> Result<Box<dyn Store>> {
+    Err(Error::new(Code::StoreUnavailable, "no OS keychain answers here"))
+}
+
+/// Says whether an OS keychain would answer, without starting, unlocking or asking anything: `Ok` names it, an error
+/// says why not.
+pub fn probe() -> Result<String> {
+    Err(Error::new(Code::StoreUnavailable, "no OS keychain answers here"))
+}

@@ -1,0 +1,15 @@
+//! Stores that keep secrets, and bytes that wipe themselves.
+//!
+//! A [`Store`] is one place that keeps secrets; its documentation lists what each operation answers in every case.
+//! Everything here blocks, and a prompt may block for minutes: callers run it on threads of their own.
+
+mod error;
+pub mod file;
+pub mod keychain;
+pub mod memory;
+mod secret_bytes;
+mod store;
+
+pub use error::{Code, Error, Result};
+pub use secret_bytes::{MAX_VALUE_BYTES, SecretBytes};
+pub use store::{Description, Info, Item, NewItem, Selection, Store};
