@@ -7,7 +7,7 @@ process.chdir(new URL('..', import.meta.url).pathname)
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 await build({
-  entryPoints: ['src/cli/main.ts'],
+  entryPoints: ['src/cli/start.ts'],
   outfile: 'dist/cli.cjs',
   bundle: true,
   platform: 'node',

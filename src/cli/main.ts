@@ -1,0 +1,102 @@
+/**
+ * The program `se`: finds the command, loads its module, takes the arguments apart and runs it. What is imported here is
+ * loaded at every start, so it is small: no `readline`, `child_process` or `net`, and the addon last, by the commands.
+ */
+import type { Command, CommandEntry, Context } from './command.js'
+import { COMMANDS } from './commands.js'
+import { looksLikeName, nearest } from './nearest.js'
+import { BrokenPipe, createOutput, isTerminal } from './output.js'
+import { parseArguments } from './parse-arguments.js'
+import { UsageError } from './usage-error.js'
+
+/** The number of words before the arguments in `process.argv`: the interpreter and the script. */
+const ARGV_START = 2
+
+/**
+ * Runs one command line.
+ * @param argv - As `process.argv`.
+ * @param env - As `process.env`.
+ * @returns The exit status.
+ */
+export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const stdout = createOutput(1, env)
+  const stderr = createOutput(2, env)
+  let command: Command | undefined
+  try {
+    const found = await findCommand(argv.slice(ARGV_START))
+    if (found === undefined) {
+      const { overview } = await import('./help.js')
+      stdout.write(overview(COMMANDS))
+      return 0
+    }
+    command = found.command
+    const start = ARGV_START + found.words
+    const parsed = parseArguments(command, argv.slice(start))
+    if (parsed.help) {
+      const { commandHelp } = await import('./help.js')
+      stdout.write(commandHelp(command))
+      return 0
+    }
+    const context: Context = {
+      command,
+      flags: parsed.flags,
+      positionals: parsed.positionals,
+      rest: parsed.rest,
+      argvIndex: (position) => start + (parsed.positionalIndexes[position] ?? Number.NaN),
+      restIndex: start + parsed.restIndex,
+      stdout,
+      stderr,
+      get stdinIsTerminal() {
+        return isTerminal(0)
+      },
+      env,
+    }
+    return (await command.run(context)) ?? 0
+  } catch (error) {
+    if (error instanceof BrokenPipe) return 0
+    const { report } = await import('./report.js')
+    const status = await report(error, stderr, command)
+    return command?.failureStatus ?? status
+  }
+}
+
+/** The command that the words name, and how many words that took; nothing when help for everything was asked for. */
+async function findCommand(words: readonly string[]): Promise<{ command: Command; words: number } | undefined> {
+  const [first] = words
+  if (first === undefined || first === '--help' || first === '-h') return undefined
+  if (first === '--version' || first === '-V')
+    return { command: await entryNamed('version', COMMANDS).load(), words: 1 }
+  if (first === 'help' && words.length === 1) return undefined
+  let entry = entryNamed(first, COMMANDS)
+  let command = await entry.load()
+  let count = 1
+  while (command.commands !== undefined) {
+    const next = words[count]
+    if (next === undefined || next.startsWith('-')) break
+    entry = entryNamed(next, command.commands, command)
+    command = await entry.load()
+    count++
+  }
+  return { command, words: count }
+}
+
+/**
+ * The entry with this name.
+ * @throws {@link UsageError} with the nearest name.
+ */
+export function entryNamed(name: string, entries: readonly CommandEntry[], parent?: Command): CommandEntry {
+  const entry = entries.find((candidate) => candidate.name === name)
+  if (entry !== undefined) return entry
+  const program = parent === undefined ? 'se' : `se ${parent.name}`
+  const names = entries.map((candidate) => candidate.name)
+  const meant = nearest(name, names)
+  const help = parent === undefined ? 'se --help' : `se help ${parent.name}`
+  throw new UsageError(
+    name.startsWith('-')
+      ? 'a command comes first'
+      : looksLikeName(name)
+        ? `unknown command ${name}`
+        : 'unknown command',
+    meant === undefined ? `${help} lists the commands` : `did you mean ${program} ${meant}?`,
+  )
+}
