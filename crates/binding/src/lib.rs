@@ -1,4 +1,12 @@
 //! The Node-API face of the crates: converts and exports, decides nothing.
 
+mod held;
+pub mod outcome;
+pub mod secret;
+pub mod store;
+pub mod task;
+
+/// Zeroes every heap block when it is freed, so that copies made by dependencies (D-Bus messages, age's buffers) do not
+/// outlive their use.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);

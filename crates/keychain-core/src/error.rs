@@ -44,6 +44,8 @@ pub enum Code {
     StoreFailure,
     /// The store or secret was closed or disposed before.
     Disposed,
+    /// The value is not UTF-8, and text was asked for.
+    NotText,
     /// A fault of this program.
     Internal,
 }
@@ -70,6 +72,7 @@ impl Code {
         Self::Unsupported,
         Self::StoreFailure,
         Self::Disposed,
+        Self::NotText,
         Self::Internal,
     ];
 
@@ -95,6 +98,7 @@ impl Code {
             Self::Unsupported => "SE_UNSUPPORTED",
             Self::StoreFailure => "SE_STORE_FAILURE",
             Self::Disposed => "SE_DISPOSED",
+            Self::NotText => "SE_NOT_TEXT",
             Self::Internal => "SE_INTERNAL",
         }
     }

@@ -1,0 +1,8 @@
+import type { SecretBinding } from './secret.js'
+import type { StoreBinding } from './store.js'
+
+/** Everything that the native part exports. Each area's interface is in the file of its name. */
+export interface NativeBinding extends SecretBinding, StoreBinding {
+  /** All codes that the native part knows. */
+  nativeErrorCodes(): string[]
+}

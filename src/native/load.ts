@@ -1,0 +1,66 @@
+// Loads the native part: one `.node` file, from the platform's package or from a local build. Nothing is loaded before
+// it is needed.
+import { closeSync, openSync, readSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createError } from '../errors/secrets-error.js'
+import type { NativeBinding } from './binding.js'
+
+let loaded: NativeBinding | undefined
+
+/**
+ * The native part of this package. The first call loads it, without spawning anything: from the package
+ * `se-native-<platform>`, else from the top level of this one, where a local build puts it.
+ * @throws `InternalError` `SE_NATIVE_MISSING`, whose details list every attempt and its error.
+ */
+export function native(): NativeBinding {
+  loaded ??= load(createRequire(import.meta.url))
+  return loaded
+}
+
+/** Tries each place in turn. Exported for its tests. */
+export function load(require: (name: string) => unknown, platform = platformName()): NativeBinding {
+  const attempts = []
+  for (const from of [`se-native-${platform}`, `../../se-native.${platform}.node`]) {
+    try {
+      return require(from) as NativeBinding
+    } catch (error) {
+      attempts.push({ from, error: firstLine(error) })
+    }
+  }
+  const tried = attempts.map(({ from, error }) => `\n  ${from}: ${error}`).join('')
+  throw createError('SE_NATIVE_MISSING', `the native part for ${platform} could not be loaded; tried:${tried}`, {
+    hint: `install it with: npm install se-native-${platform} (package managers leave it out with --omit=optional)`,
+    details: { platform, attempts },
+  })
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? ''
+}
+
+/** The platform's name as in the names of the packages, such as `linux-x64-gnu`. */
+export function platformName(): string {
+  const { platform, arch } = process
+  if (platform === 'linux') return `linux-${arch}-${isMusl() ? 'musl' : 'gnu'}`
+  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`
+}
+
+// The name of the dynamic linker stands at the beginning of the program that runs us. Node's report knows as well, but
+// takes milliseconds: it is asked only when a tool has moved that name (patchelf does).
+function isMusl(): boolean {
+  const head = Buffer.alloc(4096)
+  try {
+    const file = openSync('/proc/self/exe', 'r')
+    try {
+      readSync(file, head, 0, head.length, 0)
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    // Without /proc the report decides.
+  }
+  if (head.includes('/ld-musl-')) return true
+  if (head.includes('/ld-linux')) return false
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  return report?.header?.glibcVersionRuntime === undefined
+}
