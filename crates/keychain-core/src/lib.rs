@@ -6,10 +6,12 @@
 mod error;
 pub mod file;
 pub mod keychain;
+mod limits;
 pub mod memory;
 mod secret_bytes;
 mod store;
 
 pub use error::{Code, Error, Result};
+pub use limits::MAX_METADATA_BYTES;
 pub use secret_bytes::{MAX_VALUE_BYTES, SecretBytes};
 pub use store::{Description, Info, Item, NewItem, Selection, Store};

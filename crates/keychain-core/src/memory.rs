@@ -1,17 +1,18 @@
 //! A store in memory, for tests. Gone with the process.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use pattern_matcher::{Id, Pattern};
 
+use crate::limits::{MAX_METADATA_BYTES, check_new};
 use crate::{Code, Description, Error, Info, Item, MAX_VALUE_BYTES, NewItem, Result, SecretBytes, Selection, Store};
 
-/// Keeps secrets in wiping memory until it is dropped.
-#[derive(Default)]
+/// Keeps secrets in wiping memory. Clones are the same store, which ends with the last of them.
+#[derive(Clone, Default)]
 pub struct MemoryStore {
-    items: Mutex<BTreeMap<Id, Item>>,
+    items: Arc<Mutex<BTreeMap<Id, Item>>>,
 }
 
 impl MemoryStore {
@@ -73,6 +74,7 @@ impl Store for MemoryStore {
     }
 
     fn set_many(&self, new: Vec<NewItem>, overwrite: bool) -> Result<()> {
+        check_new(&new, MAX_VALUE_BYTES, MAX_METADATA_BYTES)?;
         let mut items = self.items();
         if let Some(item) = new.iter().find(|item| !overwrite && items.contains_key(&item.id)) {
             return Err(exists(&item.id));

@@ -36,7 +36,7 @@ pub struct NewItem {
     pub id: Id,
     /// The value, at most the store's [`Description::max_value_bytes`].
     pub value: SecretBytes,
-    /// The caller's own facts about it, at most 64 KiB in all. Replaces what was there.
+    /// The caller's own facts about it, at most [`crate::MAX_METADATA_BYTES`] in all, without NUL. Replaces what was there.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -95,8 +95,8 @@ pub trait Store: Send + Sync {
     /// Lists what matches, sorted by id (by bytes), each id once. Fetches no value.
     fn list(&self, pattern: &Pattern) -> Result<Vec<Info>>;
 
-    /// Writes secrets. All are checked first: an id twice among them → `InvalidOption`; too long → `ValueTooLarge`
-    /// (details `id`, `limit`); one that is there already, without `overwrite` → `Exists` (detail `id`); nothing is
+    /// Writes secrets. All are checked first: an id twice among them, or a NUL in metadata → `InvalidOption` (detail
+    /// `id`); too long → `ValueTooLarge` (details `id`, `limit`); one that is there already, without `overwrite` → `Exists` (detail `id`); nothing is
     /// written then. Replacing keeps the creation time where the store knows it, and removes duplicates of the id.
     /// Where the store cannot write all at once and one write fails, detail `written` counts those that were.
     fn set_many(&self, items: Vec<NewItem>, overwrite: bool) -> Result<()>;
