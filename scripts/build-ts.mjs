@@ -17,6 +17,8 @@ await build({
   minifyWhitespace: true,
   legalComments: 'none',
   external: ['*.node', 'se-native-*'],
-  banner: { js: '#!/usr/bin/env node' },
+  // The loader of the addon looks from its own place, as in the library.
+  define: { 'import.meta.url': 'nativeLoaderPath' },
+  banner: { js: '#!/usr/bin/env node\nconst nativeLoaderPath=__dirname+"/native/load.js";' },
 })
 chmodSync('dist/cli.cjs', 0o755)

@@ -2,9 +2,10 @@
  * The program `se`: finds the command, loads its module, takes the arguments apart and runs it. What is imported here is
  * loaded at every start, so it is small: no `readline`, `child_process` or `net`, and the addon last, by the commands.
  */
+
+import { looksLikeName, nearest } from '../nearest.js'
 import type { Command, CommandEntry, Context } from './command.js'
 import { COMMANDS } from './commands.js'
-import { looksLikeName, nearest } from './nearest.js'
 import { BrokenPipe, createOutput, isTerminal } from './output.js'
 import { parseArguments } from './parse-arguments.js'
 import { UsageError } from './usage-error.js'
@@ -55,7 +56,7 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   } catch (error) {
     if (error instanceof BrokenPipe) return 0
     const { report } = await import('./report.js')
-    const status = await report(error, stderr, command)
+    const status = report(error, stderr, command)
     return command?.failureStatus ?? status
   }
 }

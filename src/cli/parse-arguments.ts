@@ -1,6 +1,7 @@
 /** Takes a command line apart by a command's tables. Every wrong use is a {@link UsageError} with the right word. */
+
+import { looksLikeName, nearest } from '../nearest.js'
 import type { Command, Flag, FlagValues } from './command.js'
-import { looksLikeName, nearest } from './nearest.js'
 import { UsageError } from './usage-error.js'
 
 /** The flag that every command has. */

@@ -1,4 +1,6 @@
 /** Failures for people: the problem, then the hint, on standard error; and the exit status they end with. */
+import { CODES } from '../errors/codes.js'
+import { SecretsError } from '../errors/secrets-error.js'
 import type { Command, Output } from './command.js'
 import { usageLines } from './help.js'
 import { UsageError } from './usage-error.js'
@@ -13,16 +15,16 @@ export const USAGE_STATUS = 2
  * @param command - The command that failed, for its usage line.
  * @returns The exit status.
  */
-export async function report(error: unknown, stderr: Output, command?: Command): Promise<number> {
+export function report(error: unknown, stderr: Output, command?: Command): number {
   if (error instanceof UsageError) {
     printProblem(stderr, error.message, error.hint)
     const usage = command === undefined ? ['se COMMAND [ARGUMENTS]'] : usageLines(command)
     stderr.write(usage.map((line) => `usage: ${line}\n`).join(''))
     return USAGE_STATUS
   }
-  if (error instanceof Error && 'code' in error && String(error.code).startsWith('SE_')) {
-    printProblem(stderr, error.message, 'hint' in error ? String(error.hint) : undefined)
-    return 1
+  if (SecretsError.is(error)) {
+    printProblem(stderr, error.message, error.hint)
+    return CODES[error.code].exit
   }
   const name = error instanceof Error ? error.name : 'Error'
   printProblem(stderr, `a fault of se itself (${name})`, 'please report it, with the command but without any value')
