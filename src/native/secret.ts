@@ -39,7 +39,5 @@ export interface SecretBinding {
     fromBytes(bytes: Uint8Array): Outcome<SecretHandle>
     /** Encodes a text as UTF-8. */
     fromText(text: string): Outcome<SecretHandle>
-    /** Takes back what `adopt` announced. */
-    unadopt(length: number): void
   }
 }

@@ -1,10 +1,11 @@
 //! The classes through which JavaScript holds a secret value without having it.
 
+use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 
 use keychain_core::{Code, Error, MAX_VALUE_BYTES, Result, SecretBytes};
-use napi::bindgen_prelude::{FromNapiValue, JsValue, Object, Uint8Array, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, JsValue, Object, ObjectFinalize, Uint8Array, Unknown};
 use napi::{Env, JsString, check_status, sys};
 use napi_derive::napi;
 
@@ -13,9 +14,11 @@ use crate::outcome::Outcome;
 
 /// Owns one value in native memory. JavaScript's `Secret` wraps it; whatever makes a value here returns one of these, and
 /// whatever consumes a value takes one. Wiped when disposed, collected, or at exit.
-#[napi]
+#[napi(custom_finalize)]
 pub struct SecretHandle {
     held: Arc<Held>,
+    /// What `adopt` announced to the garbage collector and nobody has taken back.
+    announced: Cell<i64>,
 }
 
 fn too_large(length: usize) -> Error {
@@ -27,7 +30,7 @@ fn too_large(length: usize) -> Error {
 impl SecretHandle {
     /// Takes over a value.
     pub fn new(value: SecretBytes) -> Self {
-        Self { held: Held::new(value) }
+        Self { held: Held::new(value), announced: Cell::new(0) }
     }
 
     /// Lets `read` see the value. Disposed before → `Disposed`.
@@ -38,9 +41,19 @@ impl SecretHandle {
         }
     }
 
+    fn take_back(&self, env: &Env) -> napi::Result<()> {
+        env.adjust_external_memory(-self.announced.take()).map(drop)
+    }
+
     /// A copy of the value, for work on another thread: it stays whole when the handle is disposed meanwhile.
     pub fn copy(&self) -> Result<SecretBytes> {
         self.with(SecretBytes::copy_from)
+    }
+}
+
+impl ObjectFinalize for SecretHandle {
+    fn finalize(self, env: Env) -> napi::Result<()> {
+        self.take_back(&env)
     }
 }
 
@@ -91,14 +104,9 @@ impl SecretHandle {
     #[napi]
     pub fn adopt(&self, env: &Env) -> napi::Result<u32> {
         let length = self.held.lock().as_ref().map_or(0, |value| value.as_bytes().len());
-        env.adjust_external_memory(i64::try_from(length).unwrap_or(i64::MAX))?;
+        self.announced.set(i64::try_from(length).unwrap_or(i64::MAX));
+        env.adjust_external_memory(self.announced.get())?;
         Ok(u32::try_from(length).unwrap_or(u32::MAX))
-    }
-
-    /// Takes back what `adopt` announced. To be called once, when the `Secret` is disposed or collected.
-    #[napi]
-    pub fn unadopt(env: &Env, length: u32) -> napi::Result<()> {
-        env.adjust_external_memory(-i64::from(length)).map(drop)
     }
 
     /// Copies the value into an array of exactly its length.
@@ -169,8 +177,9 @@ impl SecretHandle {
 
     /// Wipes the value. Again: nothing.
     #[napi]
-    pub fn dispose(&self) {
+    pub fn dispose(&self, env: &Env) -> napi::Result<()> {
         drop(self.held.lock().take());
+        self.take_back(env)
     }
 
     /// Whether the value is gone.
