@@ -1,35 +1,47 @@
+import { existsSync } from 'node:fs'
+import { chooseStore, type FilePlace, filePlace } from '../config/choose-store.js'
+import { readConfig } from '../config/config.js'
 import { createError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import { type WaitOptions, wait } from '../wait.js'
-import { handleOfPassphrase, type Passphrase, PassphraseGiver } from './passphrase.js'
+import { configuredPassphrase, type Passphrase, PassphraseGiver, passphraseHandle } from './passphrase.js'
 import { Store } from './store.js'
 
 /** Which store to open, and how. */
 export interface StoreOptions extends WaitOptions {
   /**
-   * `auto` (the default): the one that was chosen before (`SE_STORE`, `se store use`), else the OS keychain where one
-   * answers; never a weaker one by itself. `keychain`: the OS keychain. `file`: the encrypted file. `memory`: gone with the process.
+   * `auto` (the default): the store that was chosen (`SE_STORE`, else `se store use`), else the OS keychain where one
+   * answers, and never a weaker one by itself. `keychain`: the OS keychain. `file`: the encrypted file. `memory`: gone
+   * with the process.
    */
   kind?: 'auto' | 'keychain' | 'file' | 'memory' | undefined
-  /** The file of a `file` store. By default `store.age` in the user's data folder. */
+  /** The file of a `file` store. By default `SE_STORE_PATH`, the configured one, or `store.age` in the user's data folder. */
   path?: string | undefined
-  /** The identity file that opens a `file` store. By default `identity.age` beside the store. */
+  /** The identity file that opens it. By default the configured one, or `identity.age` beside the store. */
   identity?: string | undefined
-  /** What opens the identity file, where that is encrypted. A function is asked when it is needed. */
+  /**
+   * What opens the identity file, where that is encrypted: a value, or a function that is asked when it is needed. By
+   * default `SE_PASSPHRASE`, or the first line of the file that `SE_PASSPHRASE_FILE` names.
+   */
   passphrase?: Passphrase | undefined
-  /** Whether a `file` store that does not exist is made, its identity encrypted where a passphrase is given. Default false. */
+  /** Whether a `file` store that is not there is made; its identity is encrypted when `passphrase` is given. Default false. */
   create?: boolean | undefined
   /** Whether a person may be asked to unlock the keychain. Default true. */
   prompt?: boolean | undefined
 }
 
 /**
- * Opens a store. Neither prompts nor unlocks: the first operation does, where it must.
- * @throws `StoreError` `SE_STORE_UNAVAILABLE` with what to do; `InvalidInputError` `SE_INVALID_OPTION`;
+ * Opens a store. Neither prompts nor unlocks: the first operation does, where it must. With `create`, making the key of a
+ * new file with a passphrase takes about a second.
+ * @throws `StoreError` `SE_STORE_UNAVAILABLE` with what to do; `InvalidInputError` `SE_INVALID_OPTION`, `SE_INVALID_CONFIG`;
  *   `AccessError` `SE_LAX_MODE` when the files of a `file` store may be read by others.
  */
 export async function openStore(options: StoreOptions = {}): Promise<Store> {
+  return wait({ what: 'opening the store', begin: () => open(options), discard: (late) => late.close() }, options)
+}
+
+async function open(options: StoreOptions): Promise<Store> {
   const { kind = 'auto' } = options
   switch (kind) {
     case 'memory':
@@ -37,9 +49,11 @@ export async function openStore(options: StoreOptions = {}): Promise<Store> {
     case 'keychain':
       return openKeychain(options)
     case 'file':
-      return openFile(options)
-    case 'auto':
-      return openChosen(options)
+      return openFile(options, filePlace(place(options), await readConfig()))
+    case 'auto': {
+      const chosen = await chooseStore(place(options), async () => unwrap(await native().probeKeychain()))
+      return chosen.kind === 'file' ? openFile(options, chosen) : openKeychain(options)
+    }
     default:
       throw createError('SE_INVALID_OPTION', `there is no store of the kind ${String(kind)}`, {
         hint: 'use auto, keychain, file or memory',
@@ -48,7 +62,31 @@ export async function openStore(options: StoreOptions = {}): Promise<Store> {
   }
 }
 
-async function openKeychain(options: StoreOptions): Promise<Store> {
-  const begin = async () => unwrap(await native().openKeychainStore(options.prompt !== false))
-  return new Store(await wait({ what: 'opening the keychain', begin, discard: (late) => late.close() }, options))
+async function openKeychain({ prompt }: StoreOptions): Promise<Store> {
+  return new Store(unwrap(await native().openKeychainStore(prompt !== false)))
+}
+
+function place({ path, identity }: StoreOptions): { path: string | undefined; identity: string | undefined } {
+  return { path, identity }
+}
+
+async function openFile(
+  { passphrase, create }: StoreOptions,
+  { path, identity, passphraseFile }: FilePlace,
+): Promise<Store> {
+  const source = passphrase ?? configuredPassphrase(passphraseFile)
+  if (create === true && !existsSync(path)) await createFile(path, identity, source)
+  const store = unwrap(await native().openFileStore(path, identity))
+  return new Store(store, source === undefined ? undefined : new PassphraseGiver(source))
+}
+
+// One that is there already is what was wanted; so is one that another process makes at the same time.
+async function createFile(path: string, identity: string, source: Passphrase | undefined): Promise<void> {
+  const handle = source === undefined ? undefined : await passphraseHandle(source)
+  try {
+    const outcome = await native().createFileStore(path, identity, handle)
+    if (outcome.error?.code !== 'SE_EXISTS') unwrap(outcome)
+  } finally {
+    handle?.dispose()
+  }
 }

@@ -1,38 +1,78 @@
-import { native } from '../native/load.js'
+// Where the passphrase of an encrypted file comes from, and how it gets there.
+import { readFile } from 'node:fs/promises'
+import { createError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
 import type { NativeStore } from '../native/store.js'
 import { handleFrom, handleOf, Secret } from '../secret.js'
 
-/** A passphrase: a text, bytes, a secret, or a function that is asked when one is needed, and may ask a person. */
-export type Passphrase = PassphraseValue | (() => PassphraseValue | Promise<PassphraseValue>)
-
 /** A passphrase that is there already. */
 export type PassphraseValue = Uint8Array | string | Secret
+
+/** A passphrase, or a function that is asked when one is needed, and may ask a person. */
+export type Passphrase = PassphraseValue | (() => PassphraseValue | Promise<PassphraseValue>)
 
 /** Gives a store its passphrase when it needs one, asking at most once at a time. */
 export class PassphraseGiver {
   readonly #source: Passphrase
-  #asking: Promise<SecretHandle> | undefined
+  #giving: Promise<void> | undefined
 
+  /** @param source - Who knows the passphrase. */
   constructor(source: Passphrase) {
     this.#source = source
   }
 
   /** Gives the passphrase to the store. Rejects with whatever the function does. */
-  async provide(store: NativeStore): Promise<void> {
-    this.#asking ??= handleOfPassphrase(this.#source).finally(() => {
-      this.#asking = undefined
+  provide(store: NativeStore): Promise<void> {
+    this.#giving ??= this.#give(store).finally(() => {
+      this.#giving = undefined
     })
-    unwrap(store.providePassphrase(await this.#asking))
+    return this.#giving
+  }
+
+  async #give(store: NativeStore): Promise<void> {
+    const handle = await passphraseHandle(this.#source)
+    try {
+      unwrap(store.providePassphrase(handle))
+    } finally {
+      handle.dispose()
+    }
   }
 }
 
-/** The passphrase as a handle. A text or bytes are copied; the copy is wiped when it is collected. */
-export async function handleOfPassphrase(source: Passphrase): Promise<SecretHandle> {
+/** A copy of the passphrase in native memory, which the caller disposes. */
+export async function passphraseHandle(source: Passphrase): Promise<SecretHandle> {
   const value = typeof source === 'function' ? await source() : source
   return value instanceof Secret ? unwrap(handleOf(value).duplicate()) : handleFrom(value)
 }
 
-/** The native part, for those who make a store. */
-export { native }
+/**
+ * The passphrase that the user's configuration names: the variable `SE_PASSPHRASE`, else the first line of a file.
+ * @param file - The file that `SE_PASSPHRASE_FILE` or `passphrase_file` names.
+ */
+export function configuredPassphrase(file: string | undefined): Passphrase | undefined {
+  const variable = process.env['SE_PASSPHRASE']
+  if (variable) return variable
+  return file === undefined ? undefined : () => firstLine(file)
+}
+
+async function firstLine(file: string): Promise<Secret> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(file)
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason'
+    throw createError('SE_INVALID_CONFIG', `the passphrase file ${file} cannot be read (${reason})`, {
+      hint: 'mend it, or name another with SE_PASSPHRASE_FILE',
+      details: { file },
+      cause,
+    })
+  }
+  try {
+    const end = bytes.indexOf('\n')
+    const line = end < 0 ? bytes : bytes.subarray(0, end)
+    return Secret.from('passphrase', line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+  } finally {
+    bytes.fill(0)
+  }
+}

@@ -1,6 +1,6 @@
-import type { NativeStore, NativeStoreDescription, StoredInfo, StoredItem } from '../native/store.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
+import type { NativeStore, NativeStoreDescription, StoredInfo, StoredItem } from '../native/store.js'
 import { handleFrom, handleOf, Secret, secretFromHandle } from '../secret.js'
 import { type WaitOptions, wait } from '../wait.js'
 import type { PassphraseGiver } from './passphrase.js'
@@ -149,7 +149,8 @@ export class Store {
       const ids = list.map(({ id }) => id)
       const metadata = list.map((entry) => ({ ...entry.metadata }))
       const what = ids.length === 1 ? `writing ${ids[0]}` : `writing ${ids.length} secrets`
-      const begin = (): Promise<Outcome<null>> => this.#native.setMany(ids, handles, metadata, options.overwrite === true)
+      const begin = (): Promise<Outcome<null>> =>
+        this.#native.setMany(ids, handles, metadata, options.overwrite === true)
       await this.#run(what, options, begin, ignore)
     } finally {
       for (const handle of own) handle.dispose()
