@@ -66,4 +66,8 @@ extern "C" fn wipe_all() {
             value.as_bytes_mut().zeroize();
         }
     }
+    // What stores keep, unless one is at work: then it would write zeros.
+    // SAFETY: Node's main thread, which ran JavaScript, is in here, and native work says that it uses values. A worker
+    // thread that still runs JavaScript ends with the process.
+    unsafe { keychain_core::wipe_all() };
 }

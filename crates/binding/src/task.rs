@@ -17,7 +17,11 @@ pub fn run<T: ToNapiValue + Send + 'static>(
 ) -> napi::Result<Object<'_>> {
     let (deferred, promise): (JsDeferred<Outcome<T>, Settle<T>>, _) = env.create_deferred()?;
     blocking::unblock(move || {
-        let outcome = Outcome::of(work);
+        let outcome = {
+            // Until it is done, a regular exit does not wipe the values that it works with.
+            let _in_use = keychain_core::in_use();
+            Outcome::of(work)
+        };
         deferred.resolve(Box::new(move |_| Ok(outcome)));
     })
     .detach();
