@@ -1,0 +1,101 @@
+import type { SecretsError } from '../errors/secrets-error.js'
+import type { Secret } from '../secret.js'
+import type { WaitOptions } from '../wait.js'
+import type { Requester } from './plugin.js'
+
+/** How to ask. */
+export interface RequestOptions extends WaitOptions {
+  /** Who asks; this process by default. */
+  readonly requester?: Requester | undefined
+  /** Asks only the plugin of this name. */
+  readonly plugin?: string | undefined
+  /** Fails when any plugin fails, though others answered. Default false. */
+  readonly strict?: boolean | undefined
+  /** Is told of each plugin that failed while others answered. */
+  readonly onFailure?: ((failure: SecretsError) => void) | undefined
+}
+
+/** What one plugin did for a pattern. */
+export interface PluginOutcome {
+  /** Its name. */
+  readonly plugin: string
+  /** Its own pattern. */
+  readonly pattern: string
+  /** Whether it was asked, and if not, why. */
+  readonly status: 'answered' | 'nothing' | 'failed' | 'not asked: disabled' | 'not asked: no overlap'
+  /** The ids that it answered with, in the order of the result. */
+  readonly ids: readonly string[]
+  /** Ids that it answered with outside of what was asked or of its own pattern. They were thrown away. */
+  readonly dropped: readonly string[]
+  /** Milliseconds until it answered or failed. */
+  readonly latencyMs: number | undefined
+  /** Why it failed. */
+  readonly failure: SecretsError | undefined
+}
+
+/** What is known for one pattern of a batch. */
+export interface PatternResult {
+  /** The pattern, as it was asked for. */
+  readonly pattern: string
+  /** Its secrets, in order of priority, then of id. */
+  readonly secrets: readonly Secret[]
+  /** What every plugin did, in order of priority. */
+  readonly outcomes: readonly PluginOutcome[]
+}
+
+/** Which plugins were asked for a pattern, and what came of it. Holds no value. */
+export interface Explanation {
+  /** The pattern, as it was asked for. */
+  readonly pattern: string
+  /** What every plugin did, in order of priority. */
+  readonly outcomes: readonly PluginOutcome[]
+  /** What a caller would get, in its order. */
+  readonly secrets: readonly { readonly id: string; readonly plugin: string; readonly createdAt: Date | undefined }[]
+}
+
+/** A plugin as `listPlugins` shows it. */
+export interface PluginInfo {
+  /** Its name. */
+  readonly name: string
+  /** Its version. */
+  readonly version: string
+  /** Which ids it answers for. */
+  readonly pattern: string
+  /** Whether it is asked. */
+  readonly enabled: boolean
+  /** Whether it comes with this package. */
+  readonly builtIn: boolean
+}
+
+/** Plugins and the routing between them. A daemon's client has the same face. */
+export interface Engine {
+  /**
+   * Asks every plugin whose pattern overlaps, all at once.
+   * @param pattern - An id or a pattern.
+   * @returns secrets in order of priority, then of id, which the caller disposes; none when nothing matches. Plugins that
+   *   failed while others answered are told to `onFailure`.
+   * @throws the failure of a plugin when none answered, or under `strict`; `NotFoundError` `SE_NO_PLUGIN` when `plugin`
+   *   names none; `CancelledError`; `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`.
+   */
+  getSecrets(pattern: string, options?: RequestOptions): Promise<Secret[]>
+  /**
+   * Asks for many patterns, in one batch for each plugin.
+   * @param patterns - Ids and patterns; repeated ones are asked for once.
+   * @returns a result for each, in their order. A secret that several patterns match is one object. Nothing is thrown for
+   *   a plugin that failed: look at `outcomes`.
+   * @throws as {@link Engine.getSecrets}, but no plugin's failure.
+   */
+  getBatch(patterns: readonly string[], options?: RequestOptions): Promise<PatternResult[]>
+  /** Asks, and tells what every plugin did. Values are wiped at once. */
+  explain(pattern: string, options?: RequestOptions): Promise<Explanation>
+  /** Ids like the one that was not found, where plugins can list without fetching values. Never rejects. */
+  suggest(id: string, options?: RequestOptions): Promise<string | undefined>
+  /** All plugins, in order of priority. */
+  listPlugins(): Promise<PluginInfo[]>
+  /** Lets a plugin be asked again. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  enablePlugin(name: string): Promise<void>
+  /** Keeps a plugin from being asked. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  disablePlugin(name: string): Promise<void>
+  /** Closes every plugin. Later calls throw `SE_DISPOSED`. Again: nothing. */
+  close(): Promise<void>
+}

@@ -1,0 +1,116 @@
+// Asks plugins, all at once, each under its deadline. One that fails hides no other's answer.
+import { CODES } from '../errors/codes.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
+import type { Pattern } from '../pattern.js'
+import { addFacts, Secret } from '../secret.js'
+import { wait } from '../wait.js'
+import { isHidden } from './hidden.js'
+import type { Answer, Plugin, PluginContext, Requester } from './plugin.js'
+
+/** What one plugin brought. */
+export interface Brought {
+  /** The plugin. */
+  readonly plugin: Plugin
+  /** The patterns that it was asked for. */
+  readonly patterns: readonly Pattern[]
+  /** Its secrets, in the order of their ids (by bytes). */
+  readonly secrets: readonly Secret[]
+  /** Ids that it answered with and that were not asked of it. */
+  readonly dropped: readonly string[]
+  /** Why it failed. */
+  readonly failure: SecretsError | undefined
+  /** How long it took. */
+  readonly latencyMs: number
+}
+
+/** What is the same for every plugin of a request. */
+export interface Round {
+  /** Aborted when the caller stops waiting. */
+  readonly signal: AbortSignal
+  readonly requester: Requester
+  /** The limit for plugins that have none of their own. */
+  readonly timeoutMs: number
+}
+
+/** Asks one plugin. Never rejects. */
+export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: Round): Promise<Brought> {
+  const began = performance.now()
+  const deadline = new AbortController()
+  const signal = AbortSignal.any([round.signal, deadline.signal])
+  const asked = { plugin, patterns }
+  try {
+    const answers = await wait(
+      {
+        what: `asking the plugin ${plugin.name}`,
+        begin: () => answersOf(plugin, patterns, { signal, requester: round.requester }),
+        discard: (late) => wipe(late),
+      },
+      { timeoutMs: plugin.timeoutMs ?? round.timeoutMs, signal: round.signal },
+    )
+    return { ...asked, ...take(plugin, patterns, answers), failure: undefined, latencyMs: performance.now() - began }
+  } catch (error) {
+    deadline.abort(error)
+    const failure = failureOf(plugin, error)
+    return { ...asked, secrets: [], dropped: [], failure, latencyMs: performance.now() - began }
+  }
+}
+
+async function answersOf(plugin: Plugin, patterns: readonly Pattern[], context: PluginContext): Promise<Answer[]> {
+  if (plugin.getMany !== undefined) return [...(await plugin.getMany(patterns, context))]
+  const settled = await Promise.allSettled(patterns.map(async (pattern) => [...(await plugin.getSecrets(pattern, context))]))
+  const failed = settled.find((result) => result.status === 'rejected')
+  const answers = settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  if (failed === undefined) return answers
+  wipe(answers)
+  throw failed.reason
+}
+
+function wipe(answers: Iterable<Answer>): void {
+  for (const answer of answers) if (answer instanceof Secret) answer.dispose()
+}
+
+function take(plugin: Plugin, patterns: readonly Pattern[], answers: Answer[]): Pick<Brought, 'secrets' | 'dropped'> {
+  const secrets: Secret[] = []
+  const dropped: string[] = []
+  const resolvedAt = new Date()
+  try {
+    for (const answer of answers) {
+      const { id } = answer
+      const wanted = patterns.some((pattern) => pattern.matches(id)) && plugin.parsedPattern.matches(id)
+      if (!wanted || isHidden(id)) {
+        if (!wanted) dropped.push(id)
+        wipe([answer])
+        continue
+      }
+      const secret = answer instanceof Secret ? answer : Secret.from(id, answer.value, factsOf(answer))
+      addFacts(secret, { plugin: plugin.name, resolvedAt: secret.resolvedAt ?? resolvedAt })
+      secrets.push(secret)
+    }
+  } catch (error) {
+    wipe(answers)
+    wipe(secrets)
+    throw error
+  }
+  return { secrets: secrets.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)), dropped: dropped.sort() }
+}
+
+function factsOf(answer: Exclude<Answer, Secret>): Omit<Exclude<Answer, Secret>, 'id' | 'value'> {
+  const { version, metadata, createdAt, expiresAt } = answer
+  return { version, metadata, createdAt, expiresAt }
+}
+
+// A foreign error may quote anything in its message: only its code is shown, itself it stays the cause.
+function failureOf(plugin: Plugin, error: unknown): SecretsError {
+  const { name } = plugin
+  if (SecretsError.is(error) && error.code in CODES) {
+    const details = { ...error.details, plugin: name }
+    return createError(error.code, `${name}: ${error.message}`, { hint: error.hint, details, cause: error })
+  }
+  const code = (error as { code?: unknown } | null)?.code
+  const shown = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : ''
+  return createError('SE_PLUGIN_FAILURE', `the plugin ${name} failed${shown}`, {
+    hint: 'its own error is the cause of this one',
+    details: { plugin: name },
+    cause: error,
+  })
+}

@@ -1,0 +1,66 @@
+// Which of several answers a reference means.
+import { createError, type SecretsError } from '../errors/secrets-error.js'
+import type { Secret } from '../secret.js'
+import type { PatternResult, PluginOutcome } from './engine.js'
+
+/**
+ * Which secret a reference means when there are several answers: `unique` (the default) takes none of them, `first` the
+ * first in order of priority, then of id, `newest` the one that was created last (the first of them, when several were).
+ */
+export type Policy = 'unique' | 'first' | 'newest'
+
+/**
+ * Picks the one secret of a result. The others are left alone: they belong to the result.
+ * @returns the secret, or why there is none: `SE_NOT_UNIQUE`, whose details list ids and plugins; the failure of a plugin
+ *   that might have answered; `SE_NO_PLUGIN` when no plugin answers for the pattern; `SE_NOT_FOUND`.
+ */
+export function pick(reference: string, result: PatternResult, policy: Policy = 'unique'): Secret | SecretsError {
+  const { secrets, outcomes } = result
+  const failed = outcomes.filter(({ status }) => status === 'failed')
+  const [first] = secrets
+  if (first === undefined) return failed[0]?.failure ?? nothing(reference, outcomes)
+  switch (policy) {
+    case 'first':
+      return first
+    case 'newest':
+      return secrets.reduce((best, secret) => (createdAt(secret) > createdAt(best) ? secret : best))
+    case 'unique': {
+      if (secrets.length > 1) return notUnique(reference, secrets)
+      // A plugin made for just this part of the ids failed: what it would have said may be another value.
+      return failed.find(({ pattern }) => pattern !== '**' && pattern !== '*/**' && pattern !== '**/*')?.failure ?? first
+    }
+    default:
+      throw createError('SE_INVALID_OPTION', `there is no policy ${String(policy)}`, {
+        hint: 'use unique, first or newest',
+        details: { option: 'policy' },
+      })
+  }
+}
+
+function createdAt(secret: Secret): number {
+  return secret.createdAt?.getTime() ?? Number.NEGATIVE_INFINITY
+}
+
+function notUnique(reference: string, secrets: readonly Secret[]): SecretsError {
+  const answers = secrets.map(({ id, plugin }) => ({ id, plugin }))
+  const shown = answers.slice(0, 5).map(({ id, plugin }) => `${id} (${plugin})`)
+  const more = answers.length > shown.length ? ` and ${answers.length - shown.length} more` : ''
+  return createError('SE_NOT_UNIQUE', `${reference} has ${answers.length} answers: ${shown.join(', ')}${more}`, {
+    hint: 'write one id, ask one plugin, or choose a policy: first or newest',
+    details: { reference, answers },
+  })
+}
+
+function nothing(reference: string, outcomes: readonly PluginOutcome[]): SecretsError {
+  const asked = outcomes.filter(({ status }) => !status.startsWith('not asked'))
+  const disabled = outcomes.filter(({ status }) => status === 'not asked: disabled').map(({ plugin }) => plugin)
+  if (asked.length > 0) {
+    return createError('SE_NOT_FOUND', `no secret is found for ${reference}`, {
+      details: { reference, plugins: asked.map(({ plugin }) => plugin) },
+    })
+  }
+  return createError('SE_NO_PLUGIN', `no plugin answers for ${reference}`, {
+    hint: disabled.length > 0 ? `enable one that is disabled: ${disabled.join(', ')}` : undefined,
+    details: { reference, disabled },
+  })
+}

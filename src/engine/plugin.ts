@@ -1,0 +1,106 @@
+import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { type Pattern, parsePattern } from '../pattern.js'
+import type { Secret, SecretFacts } from '../secret.js'
+
+/** Who asks for a secret. */
+export interface Requester {
+  /** The process that asks. */
+  readonly pid: number
+  /** The name of its program. */
+  readonly name: string
+  /** The path of its program. */
+  readonly path: string
+}
+
+/** What a plugin is told beside the pattern. */
+export interface PluginContext {
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+  /** Who asks. */
+  readonly requester: Requester
+}
+
+/** One secret of a plugin's answer. A `Secret` belongs to the engine from then on; other values are copied. */
+export type Answer =
+  | Secret
+  | (Omit<SecretFacts, 'plugin' | 'resolvedAt'> & { readonly id: string; readonly value: Uint8Array | string })
+
+/** What a plugin may return. */
+export type Answers = Iterable<Answer> | Promise<Iterable<Answer>>
+
+/** How a plugin is described to {@link definePlugin}. */
+export interface PluginDefinition {
+  /** A name that no other plugin of the engine has: letters, digits, `.`, `_` and `-`, at most 128. */
+  readonly name: string
+  /** A semantic version with a leading `v`, such as `v1.0.0`. */
+  readonly version: string
+  /** Which ids it answers for, such as `vault/**`. What it answers outside is dropped. */
+  readonly pattern: string
+  /** Milliseconds for one answer, prompts included. By default the engine's limit. */
+  readonly timeoutMs?: number | undefined
+  /**
+   * Answers with the secrets that the pattern matches, in any order; none is an empty list. May throw: the engine keeps
+   * the code of a `SecretsError`, and calls any other error `SE_PLUGIN_FAILURE`.
+   * @param pattern - What is asked for: an id, or a pattern that overlaps the plugin's own.
+   */
+  getSecrets(pattern: Pattern, context: PluginContext): Answers
+  /**
+   * Answers for many patterns at once. By default `getSecrets` is called for each, all at the same time.
+   * @param patterns - At least one, none twice.
+   */
+  getMany?(patterns: readonly Pattern[], context: PluginContext): Answers
+  /** Lists ids without fetching values, for hints when one is not found. */
+  listIds?(context: PluginContext): Iterable<string> | Promise<Iterable<string>>
+  /** Lets go of what the plugin holds. Called once, by the engine's `close`. */
+  close?(): void | Promise<void>
+}
+
+/** A plugin: a definition that was checked. */
+export interface Plugin extends PluginDefinition {
+  /** The parsed pattern. */
+  readonly parsedPattern: Pattern
+  /** Whether it comes with this package. Those are asked first, in the order of results. */
+  readonly builtIn: boolean
+}
+
+const NAME = /^[A-Za-z0-9._-]{1,128}$/
+const VERSION = /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/
+
+/**
+ * Makes a plugin of its definition, to pass to `createEngine`.
+ * @throws `PluginError` `SE_PLUGIN_INVALID` for a bad name, version or pattern.
+ */
+export function definePlugin(definition: PluginDefinition): Plugin {
+  return makePlugin(definition, false)
+}
+
+/** Makes a plugin that comes with this package. */
+export function makePlugin(definition: PluginDefinition, builtIn: boolean): Plugin {
+  const { name, version, pattern, getSecrets } = definition
+  if (!NAME.test(name)) throw invalid(name, 'its name must be 1 to 128 letters, digits, dots, underscores and hyphens')
+  if (!VERSION.test(version)) throw invalid(name, 'its version must be like v1.0.0')
+  if (typeof getSecrets !== 'function') throw invalid(name, 'getSecrets must be a function')
+  let parsedPattern: Pattern
+  try {
+    parsedPattern = parsePattern(pattern)
+  } catch (cause) {
+    throw invalid(name, 'its pattern is not a pattern', cause)
+  }
+  return Object.freeze({
+    name,
+    version,
+    pattern,
+    parsedPattern,
+    builtIn,
+    timeoutMs: definition.timeoutMs,
+    getSecrets: getSecrets.bind(definition),
+    getMany: definition.getMany?.bind(definition),
+    listIds: definition.listIds?.bind(definition),
+    close: definition.close?.bind(definition),
+  } as Plugin)
+}
+
+function invalid(name: string, reason: string, cause?: unknown): SecretsError {
+  const shown = JSON.stringify(String(name).slice(0, 128))
+  return createError('SE_PLUGIN_INVALID', `the plugin ${shown} is not valid: ${reason}`, { details: { reason }, cause })
+}

@@ -1,0 +1,69 @@
+import { makePlugin, type Plugin } from '../engine/plugin.js'
+import { isId } from '../id.js'
+import type { Pattern } from '../pattern.js'
+import { openStore, type StoreOptions } from '../store/open-store.js'
+import type { Store } from '../store/store.js'
+
+/** Which store the plugin answers from: an open one, or how to open it. */
+export type KeychainOptions = { readonly store: Store } | StoreOptions
+
+// A person may be looking for a passphrase.
+const PROMPT_TIMEOUT_MS = 300_000
+
+/**
+ * The built-in plugin: answers for every id from the chosen store, which it opens when it is asked for the first time.
+ * Its name is `docker-pass`, as it is for programs that speak to Docker's engine.
+ * @param options - A store that is open already, and stays the caller's to close; or options of `openStore`.
+ */
+export function keychain(options: KeychainOptions = {}): Plugin {
+  const given = 'store' in options ? options.store : undefined
+  let opening: Promise<Store> | undefined
+  const open = (): Promise<Store> => {
+    if (given !== undefined) return Promise.resolve(given)
+    opening ??= openStore(options as StoreOptions).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    return opening
+  }
+  const getMany = async (patterns: readonly Pattern[], { signal }: { signal: AbortSignal }) => {
+    const store = await open()
+    const ids = patterns.map(({ text }) => text).filter(isId)
+    const others = patterns.map(({ text }) => text).filter((text) => !isId(text))
+    const reads = [...(ids.length > 0 ? [ids] : []), ...others].map((wanted) => store.getMany(wanted, { signal }))
+    const settled = await Promise.allSettled(reads)
+    const secrets = settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+    const failed = settled.find((result) => result.status === 'rejected')
+    if (failed !== undefined) {
+      for (const secret of secrets) secret.dispose()
+      throw failed.reason
+    }
+    return once(secrets)
+  }
+  return makePlugin(
+    {
+      name: 'docker-pass',
+      version: 'v0.1.0',
+      pattern: '**',
+      timeoutMs: PROMPT_TIMEOUT_MS,
+      getSecrets: (pattern, context) => getMany([pattern], context),
+      getMany,
+      listIds: async ({ signal }) => (await (await open()).list('**', { signal })).map(({ id }) => id),
+      close: async () => {
+        const store = await opening?.catch(() => undefined)
+        store?.close()
+      },
+    },
+    true,
+  )
+}
+
+// An id and a pattern, or two patterns, may match the same secret.
+function once<T extends { id: string; dispose(): void }>(secrets: readonly T[]): T[] {
+  const kept = new Map<string, T>()
+  for (const secret of secrets) {
+    if (kept.has(secret.id)) secret.dispose()
+    else kept.set(secret.id, secret)
+  }
+  return [...kept.values()]
+}

@@ -1,0 +1,152 @@
+import { defaultEngine } from './engine/default-engine.js'
+import { secretsOf } from './engine/create-engine.js'
+import type { Engine, RequestOptions } from './engine/engine.js'
+import { type Policy, pick } from './engine/pick.js'
+import { createError, SecretsError } from './errors/secrets-error.js'
+import { isId } from './id.js'
+import { parseReference } from './reference.js'
+import type { Secret } from './secret.js'
+import type { SecretSink } from './secret-sink.js'
+
+/** How to resolve. */
+export interface ResolveOptions extends RequestOptions {
+  /** Who answers; by default an engine with the built-in plugin of the chosen store. */
+  readonly engine?: Engine | undefined
+  /** Which secret is meant when there are several answers. Default `unique`. */
+  readonly policy?: Policy | undefined
+}
+
+/**
+ * A promise of a secret, with short ways to its value. Each of them disposes the secret when it is done, and rejects as
+ * {@link resolve} and the method of `Secret` with the same name do.
+ */
+export type Resolution = Promise<Secret> & {
+  /** The value as a string. */
+  text(): Promise<string>
+  /** A copy of the value that the caller owns. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  /** Lends a copy of the value while `fn` runs. */
+  use<T>(fn: (bytes: Uint8Array<ArrayBuffer>) => T | PromiseLike<T>): Promise<T>
+  /** Writes the value to a stream. */
+  writeTo(stream: SecretSink): Promise<void>
+}
+
+/**
+ * Resolves a reference to the one secret that it names.
+ * @param reference - `se://` and an id, or a pattern that exactly one secret matches.
+ * @returns a promise of a secret that the caller disposes.
+ * @throws `NotFoundError` `SE_NOT_FOUND`, `SE_NO_PLUGIN`; `PluginError` `SE_NOT_UNIQUE`; `InvalidInputError`
+ *   `SE_INVALID_REFERENCE`; `CancelledError` `SE_ABORTED`, `SE_TIMEOUT`; what the plugin fails with, such as `SE_LOCKED`
+ *   or `SE_STORE_UNAVAILABLE`.
+ */
+export function resolve(reference: string, options: ResolveOptions = {}): Resolution {
+  const secret = resolveOne(reference, options)
+  const then = async <T>(read: (secret: Secret) => T | Promise<T>): Promise<T> => {
+    const value = await secret
+    try {
+      return await read(value)
+    } finally {
+      value.dispose()
+    }
+  }
+  return Object.assign(secret, {
+    text: () => then((value) => value.text()),
+    bytes: () => then((value) => value.bytes()),
+    use: <T>(fn: (bytes: Uint8Array<ArrayBuffer>) => T | PromiseLike<T>) => then((value) => value.use(fn)),
+    writeTo: (stream: SecretSink) => then((value) => value.writeTo(stream)),
+  })
+}
+
+async function resolveOne(reference: string, options: ResolveOptions): Promise<Secret> {
+  const resolved = await resolveEach([reference], options)
+  const answer = resolved.get(reference) as Secret | SecretsError
+  if (SecretsError.is(answer)) throw answer
+  return answer
+}
+
+/**
+ * Resolves references to all secrets that they name.
+ * @param references - One reference, or a list of them.
+ * @returns secrets that the caller disposes, each once, in order of priority of their plugins, then of id; of a list, in
+ *   the order of the list. None when nothing matches.
+ * @throws as {@link resolve}, but neither `SE_NOT_FOUND` nor `SE_NOT_UNIQUE`. A plugin that failed while others answered
+ *   is told to `onFailure`, and thrown under `strict`.
+ */
+export async function resolveAll(
+  references: string | readonly string[],
+  options: ResolveOptions = {},
+): Promise<Secret[]> {
+  const list = typeof references === 'string' ? [references] : references
+  const patterns = list.map(patternOf)
+  const engine = options.engine ?? (await defaultEngine())
+  const results = await engine.getBatch(patterns, options)
+  try {
+    return [...new Set(results.flatMap((result) => secretsOf(result, options)))]
+  } catch (error) {
+    for (const secret of results.flatMap(({ secrets }) => secrets)) secret.dispose()
+    throw error
+  }
+}
+
+/**
+ * Resolves many references in one batch, each to one secret or to the reason why there is none. A reference that is
+ * repeated is fetched once. The secrets are the caller's to dispose; two references to the same secret share it.
+ * @throws what concerns all of them, such as `SE_ABORTED`.
+ */
+export async function resolveEach(
+  references: readonly string[],
+  options: ResolveOptions = {},
+): Promise<Map<string, Secret | SecretsError>> {
+  const answers = new Map<string, Secret | SecretsError>()
+  const patterns = new Map<string, string>()
+  for (const reference of new Set(references)) {
+    try {
+      patterns.set(reference, patternOf(reference))
+    } catch (error) {
+      if (!SecretsError.is(error)) throw error
+      answers.set(reference, error)
+    }
+  }
+  if (patterns.size === 0) return answers
+  const engine = options.engine ?? (await defaultEngine())
+  const asked = [...patterns.keys()]
+  const results = await engine.getBatch([...patterns.values()], options)
+  const unused = new Set(results.flatMap(({ secrets }) => secrets))
+  try {
+    for (const [index, result] of results.entries()) {
+      const reference = asked[index] as string
+      const answer = pickFrom(reference, result, options)
+      answers.set(reference, SecretsError.is(answer) ? await withHint(answer, patterns.get(reference), engine, options) : answer)
+    }
+    for (const answer of answers.values()) if (!SecretsError.is(answer)) unused.delete(answer)
+  } finally {
+    for (const secret of unused) secret.dispose()
+  }
+  return answers
+}
+
+function pickFrom(reference: string, result: Parameters<typeof pick>[1], options: ResolveOptions): Secret | SecretsError {
+  const { strict, onFailure, policy } = options
+  const failures = result.outcomes.flatMap(({ failure }) => failure ?? [])
+  if (strict === true && failures[0] !== undefined) return failures[0]
+  const answer = pick(reference, result, policy)
+  if (!SecretsError.is(answer)) for (const failure of failures) onFailure?.(failure)
+  return answer
+}
+
+// Ids are not secret: the one that was meant may be named.
+async function withHint(
+  error: SecretsError,
+  pattern: string | undefined,
+  engine: Engine,
+  options: ResolveOptions,
+): Promise<SecretsError> {
+  if (error.code !== 'SE_NOT_FOUND' || pattern === undefined || !isId(pattern)) return error
+  const meant = await engine.suggest(pattern, options)
+  const hint = meant === undefined ? `store it with: se set ${pattern}` : `did you mean se://${meant}?`
+  return createError(error.code, error.message, { hint, details: { ...error.details, nearest: meant } })
+}
+
+function patternOf(reference: string): string {
+  return parseReference(reference).pattern.text
+}
