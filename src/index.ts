@@ -3,6 +3,18 @@
  *
  * @packageDocumentation
  */
+export { createEngine, type EngineOptions } from './engine/create-engine.js'
+export type { Engine, Explanation, PatternResult, PluginInfo, PluginOutcome, RequestOptions } from './engine/engine.js'
+export type { Policy } from './engine/pick.js'
+export {
+  type Answer,
+  type Answers,
+  definePlugin,
+  type Plugin,
+  type PluginContext,
+  type PluginDefinition,
+  type Requester,
+} from './engine/plugin.js'
 export { CODES, type CodeFacts, type ConnectCode, type ErrorClassName, type ErrorCode } from './errors/codes.js'
 export {
   AccessError,
@@ -17,6 +29,12 @@ export {
   SecretsError,
   StoreError,
 } from './errors/secrets-error.js'
+export { isId, parseId } from './id.js'
+export { type Pattern, parsePattern } from './pattern.js'
+export { type KeychainOptions, keychain } from './plugins/keychain.js'
+export { parseReference, type Reference } from './reference.js'
+export { type Resolution, type ResolveOptions, resolve, resolveAll, resolveEach } from './resolve.js'
+export { resolveEnv } from './resolve-env.js'
 export { Secret, type SecretFacts } from './secret.js'
 export type { SecretSink } from './secret-sink.js'
 export { openStore, type StoreOptions } from './store/open-store.js'

@@ -1,5 +1,5 @@
-import { defaultEngine } from './engine/default-engine.js'
 import { secretsOf } from './engine/create-engine.js'
+import { defaultEngine } from './engine/default-engine.js'
 import type { Engine, RequestOptions } from './engine/engine.js'
 import { type Policy, pick } from './engine/pick.js'
 import { createError, SecretsError } from './errors/secrets-error.js'
@@ -116,7 +116,10 @@ export async function resolveEach(
     for (const [index, result] of results.entries()) {
       const reference = asked[index] as string
       const answer = pickFrom(reference, result, options)
-      answers.set(reference, SecretsError.is(answer) ? await withHint(answer, patterns.get(reference), engine, options) : answer)
+      answers.set(
+        reference,
+        SecretsError.is(answer) ? await withHint(answer, patterns.get(reference), engine, options) : answer,
+      )
     }
     for (const answer of answers.values()) if (!SecretsError.is(answer)) unused.delete(answer)
   } finally {
@@ -125,7 +128,11 @@ export async function resolveEach(
   return answers
 }
 
-function pickFrom(reference: string, result: Parameters<typeof pick>[1], options: ResolveOptions): Secret | SecretsError {
+function pickFrom(
+  reference: string,
+  result: Parameters<typeof pick>[1],
+  options: ResolveOptions,
+): Secret | SecretsError {
   const { strict, onFailure, policy } = options
   const failures = result.outcomes.flatMap(({ failure }) => failure ?? [])
   if (strict === true && failures[0] !== undefined) return failures[0]

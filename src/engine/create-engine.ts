@@ -5,6 +5,7 @@ import type { Secret } from '../secret.js'
 import { checkTimeout, wait } from '../wait.js'
 import type { Engine, Explanation, PatternResult, PluginInfo, PluginOutcome, RequestOptions } from './engine.js'
 import { ask, type Brought } from './fan-out.js'
+import { isHidden } from './hidden.js'
 import type { Plugin, Requester } from './plugin.js'
 
 /** How an engine is made. */
@@ -98,13 +99,18 @@ class LocalEngine implements Engine {
     const { requester = thisProcess(), plugin: only } = options
     const signal = AbortSignal.timeout(this.#timeoutMs)
     const list = async (plugin: Plugin): Promise<string[]> =>
-      [...((await plugin.listIds?.({ signal, requester })) ?? [])].filter((found) => plugin.parsedPattern.matches(found))
+      [...((await plugin.listIds?.({ signal, requester })) ?? [])].filter((found) =>
+        plugin.parsedPattern.matches(found),
+      )
     const lists = await Promise.all(
       this.#plugins
         .filter(({ name }) => !this.#disabled.has(name) && (only === undefined || only === name))
         .map((plugin) => wait({ what: 'listing', begin: () => list(plugin) }, { signal, ...options }).catch(() => [])),
     )
-    return nearest(id, lists.flat())
+    return nearest(
+      id,
+      lists.flat().filter((found) => !isHidden(found)),
+    )
   }
 
   async listPlugins(): Promise<PluginInfo[]> {
@@ -134,7 +140,11 @@ class LocalEngine implements Engine {
     this.#checkOpen()
     if (name === undefined) return this.#plugins
     const found = this.#plugins.filter((plugin) => plugin.name === name)
-    if (found.length === 0) throw noPlugin(name, this.#plugins.map((plugin) => plugin.name))
+    if (found.length === 0)
+      throw noPlugin(
+        name,
+        this.#plugins.map((plugin) => plugin.name),
+      )
     return found
   }
 

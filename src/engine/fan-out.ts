@@ -57,7 +57,9 @@ export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: R
 
 async function answersOf(plugin: Plugin, patterns: readonly Pattern[], context: PluginContext): Promise<Answer[]> {
   if (plugin.getMany !== undefined) return [...(await plugin.getMany(patterns, context))]
-  const settled = await Promise.allSettled(patterns.map(async (pattern) => [...(await plugin.getSecrets(pattern, context))]))
+  const settled = await Promise.allSettled(
+    patterns.map(async (pattern) => [...(await plugin.getSecrets(pattern, context))]),
+  )
   const failed = settled.find((result) => result.status === 'rejected')
   const answers = settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   if (failed === undefined) return answers

@@ -27,7 +27,9 @@ export function pick(reference: string, result: PatternResult, policy: Policy = 
     case 'unique': {
       if (secrets.length > 1) return notUnique(reference, secrets)
       // A plugin made for just this part of the ids failed: what it would have said may be another value.
-      return failed.find(({ pattern }) => pattern !== '**' && pattern !== '*/**' && pattern !== '**/*')?.failure ?? first
+      return (
+        failed.find(({ pattern }) => pattern !== '**' && pattern !== '*/**' && pattern !== '**/*')?.failure ?? first
+      )
     }
     default:
       throw createError('SE_INVALID_OPTION', `there is no policy ${String(policy)}`, {

@@ -140,7 +140,12 @@ export const CODES = {
     1,
     'A reference that must name one secret has several answers.',
   ),
-  SE_UNRESOLVED: facts('PluginError', 'failed_precondition', 1, 'Some variables hold references that cannot be resolved.'),
+  SE_UNRESOLVED: facts(
+    'PluginError',
+    'failed_precondition',
+    1,
+    'Some variables hold references that cannot be resolved.',
+  ),
   SE_DAEMON_UNREACHABLE: facts('DaemonError', 'unavailable', 5, 'No daemon answers on the socket.'),
   SE_DAEMON_RUNNING: facts('DaemonError', 'already_exists', 1, 'A daemon runs on the socket already.'),
   SE_DAEMON_INCOMPATIBLE: facts('DaemonError', 'failed_precondition', 5, 'The daemon speaks another version.'),
