@@ -1,0 +1,279 @@
+//! Answering a pattern: its blocks from left to right, each as the set of nodes at which it can end.
+
+use super::IdIndex;
+use crate::pattern::{Pattern, Token};
+use std::ops::Range;
+
+/// A component that a block wants, or any.
+type Wanted = Option<u32>;
+
+/// Where ids lie in the order of the tree: ascending, apart, none empty.
+type Found = Vec<Range<u32>>;
+
+/// Nodes of one depth, ascending.
+struct Level {
+    depth: u32,
+    nodes: Vec<u32>,
+}
+
+/// A node that a block follows.
+struct Top {
+    node: u32,
+    depth: u32,
+}
+
+/// The nodes that a block follows, in order, none above another; and how it follows.
+struct Tops {
+    nodes: Vec<Top>,
+    /// The smallest depth among them.
+    highest: u32,
+    /// From the first node below the first to the end of the last one's subtree.
+    range: Range<u32>,
+    /// How many components lie between a top and the block, at least; nothing if the block follows at once.
+    gap: Option<u32>,
+}
+
+impl IdIndex {
+    pub(super) fn find(&self, pattern: &Pattern) -> Found {
+        self.try_find(pattern).unwrap_or_default()
+    }
+
+    /// Nothing as soon as a component is carried by no id at all.
+    fn try_find(&self, pattern: &Pattern) -> Option<Found> {
+        let shape = pattern.shape();
+        let wanted = |block: &[Token]| -> Option<Vec<Wanted>> {
+            let number = |token: &Token| match token {
+                Token::Literal { .. } => self.components.find(pattern.literal(*token).as_bytes()).map(Some),
+                Token::One | Token::Rest => Some(None),
+            };
+            block.iter().map(number).collect()
+        };
+        let head = wanted(shape.head)?;
+        let blocks =
+            shape.gaps.iter().map(|gap| Some((gap.min as u32, wanted(gap.block)?))).collect::<Option<Vec<_>>>()?;
+        // Go down as far as the components are given: what follows is looked for in that subtree alone.
+        let given = head.iter().take_while(|wanted| wanted.is_some()).count();
+        let mut top = Top { node: 0, depth: 0 };
+        for component in head[..given].iter().flatten() {
+            let found = self.child(top.node, self.carriers(*component, top.depth + 1))?;
+            top = Top { node: found, depth: top.depth + 1 };
+        }
+        let mut levels = self.block(&self.tops(vec![top], None), &head[given..]);
+        for (min, block) in blocks {
+            let tops = self.tops(self.topmost(levels), Some(min));
+            if block.is_empty() {
+                // Only the last block can be.
+                return Some(self.below(tops.nodes, min));
+            }
+            levels = self.block(&tops, &block);
+        }
+        Some(self.ending_at(levels))
+    }
+
+    /// The nodes at which a block below the tops can end. A block behind a gap wants some component.
+    fn block(&self, tops: &Tops, block: &[Wanted]) -> Vec<Level> {
+        let Some(anchor) = self.anchor(tops, block) else {
+            let level = |top: &Top| Level { depth: top.depth, nodes: vec![top.node] };
+            return tops.nodes.iter().map(|top| self.descend(level(top), block)).collect();
+        };
+        let mut levels = Vec::new();
+        for (depth, carriers) in self.candidates(tops, block, anchor) {
+            let mut nodes = Vec::new();
+            let mut next = 0;
+            for &node in carriers {
+                next += gallop(&tops.nodes[next..], |top| self.nodes.end[top.node as usize] <= node);
+                let Some(top) = tops.nodes.get(next) else { break };
+                let follows = top.node < node && tops.allow(top.depth, depth, anchor);
+                if follows && self.rises(node, &block[..anchor]) {
+                    nodes.push(node);
+                }
+            }
+            levels.push(self.descend(Level { depth, nodes }, &block[anchor + 1..]));
+        }
+        levels.retain(|level| !level.nodes.is_empty());
+        levels
+    }
+
+    fn tops(&self, nodes: Vec<Top>, gap: Option<u32>) -> Tops {
+        let highest = nodes.iter().map(|top| top.depth).min().unwrap_or_default();
+        let first = nodes.first().map_or(0, |top| top.node + 1);
+        let end = nodes.last().map_or(0, |top| self.nodes.end[top.node as usize]);
+        Tops { nodes, highest, range: first..end, gap }
+    }
+
+    /// Which component of the block to begin with: the last one, whose carriers need only a look upwards, or an earlier
+    /// one when all that hangs below its carriers is less.
+    fn anchor(&self, tops: &Tops, block: &[Wanted]) -> Option<usize> {
+        let count = |at| self.candidates(tops, block, at).map(|(_, carriers)| carriers.len()).sum::<usize>();
+        let mut anchors = (0..block.len()).rev().filter(|at| block[*at].is_some());
+        let mut best = anchors.next()?;
+        let mut cost = count(best);
+        for at in anchors {
+            let mut sum = count(at);
+            for &node in self.candidates(tops, block, at).flat_map(|(_, carriers)| carriers) {
+                if sum >= cost {
+                    break;
+                }
+                sum += (self.nodes.end[node as usize] - node) as usize;
+            }
+            if sum < cost {
+                (best, cost) = (at, sum);
+            }
+        }
+        Some(best)
+    }
+
+    /// The carriers of the component at a place of the block, by depth, as far as depth and range can tell.
+    fn candidates<'a>(&'a self, tops: &'a Tops, block: &[Wanted], at: usize) -> impl Iterator<Item = (u32, &'a [u32])> {
+        let groups = block[at].map(|component| self.groups(component, 0..u32::MAX)).into_iter().flatten();
+        groups
+            .filter(move |(depth, _)| tops.allow(tops.highest, *depth, at))
+            .map(move |(depth, carriers)| (depth, between(carriers, tops.range.clone())))
+    }
+
+    /// Whether the nodes above carry what is wanted, read towards the root.
+    fn rises(&self, node: u32, wanted: &[Wanted]) -> bool {
+        let mut node = node as usize;
+        wanted.iter().rev().all(|wanted| {
+            node = self.nodes.parent[node] as usize;
+            wanted.is_none_or(|component| self.nodes.component[node] == component)
+        })
+    }
+
+    /// The nodes that what is wanted leads to, downwards.
+    fn descend(&self, level: Level, wanted: &[Wanted]) -> Level {
+        wanted.iter().fold(level, |Level { depth, nodes }, wanted| {
+            let depth = depth + 1;
+            let nodes = match wanted {
+                None => self.children(&nodes),
+                Some(component) => {
+                    let mut carriers = self.carriers(*component, depth);
+                    let below = |node: &u32| {
+                        carriers = &carriers[gallop(carriers, |carrier| carrier <= node)..];
+                        self.child(*node, carriers)
+                    };
+                    nodes.iter().filter_map(below).collect()
+                }
+            };
+            Level { depth, nodes }
+        })
+    }
+
+    fn children(&self, nodes: &[u32]) -> Vec<u32> {
+        let mut children = Vec::new();
+        for &node in nodes {
+            let mut child = node + 1;
+            while child < self.nodes.end[node as usize] {
+                children.push(child);
+                child = self.nodes.end[child as usize];
+            }
+        }
+        children
+    }
+
+    /// The child of the node among the carriers of one component at the children's depth.
+    fn child(&self, node: u32, carriers: &[u32]) -> Option<u32> {
+        let next = carriers.get(gallop(carriers, |carrier| *carrier <= node));
+        next.copied().filter(|child| *child < self.nodes.end[node as usize])
+    }
+
+    /// The nodes that have no other of them above, in order.
+    fn topmost(&self, mut levels: Vec<Level>) -> Vec<Top> {
+        levels.sort_unstable_by_key(|level| level.depth);
+        let mut all: Vec<Top> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
+        for Level { depth, nodes } in levels {
+            all.extend(nodes.into_iter().map(|node| Top { node, depth }));
+        }
+        // Runs that are sorted already are what a stable sort is quick at.
+        all.sort_by_key(|top| top.node);
+        let mut end = 0;
+        all.retain(|top| {
+            let is_top = top.node >= end;
+            if is_top {
+                end = self.nodes.end[top.node as usize];
+            }
+            is_top
+        });
+        all
+    }
+
+    /// The ids that end at the nodes.
+    fn ending_at(&self, levels: Vec<Level>) -> Found {
+        let mut nodes: Vec<u32> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
+        for level in levels {
+            nodes.extend(level.nodes);
+        }
+        nodes.sort();
+        let first = &self.nodes.first_id;
+        joined(nodes.into_iter().map(|node| first[node as usize]..first[node as usize + 1]))
+    }
+
+    /// The ids that are at least so many components longer than the tops.
+    fn below(&self, tops: Vec<Top>, min: u32) -> Found {
+        let mut nodes: Vec<u32> = tops.into_iter().map(|top| top.node).collect();
+        for _ in 1..min {
+            nodes = self.children(&nodes);
+        }
+        let first = &self.nodes.first_id;
+        let own = u32::from(min > 0);
+        joined(nodes.into_iter().map(|node| {
+            let end = self.nodes.end[node as usize];
+            first[(node + own) as usize]..first[end as usize]
+        }))
+    }
+
+    /// The nodes at one depth that carry a component.
+    fn carriers(&self, component: u32, depth: u32) -> &[u32] {
+        self.groups(component, depth..depth + 1).next().map_or(&[], |(_, carriers)| carriers)
+    }
+
+    /// The nodes that carry a component, by depth.
+    fn groups(&self, component: u32, depths: Range<u32>) -> impl Iterator<Item = (u32, &[u32])> {
+        let starts = &self.components.group_starts[component as usize..component as usize + 2];
+        let groups = &self.components.groups[..];
+        let (from, to) = (starts[0] as usize, starts[1] as usize);
+        let skipped = groups[from..to].partition_point(|group| group.depth < depths.start);
+        // The entry behind the last group says where that one ends.
+        (from + skipped..to).map_while(move |n| {
+            let range = groups[n].start as usize..groups[n + 1].start as usize;
+            depths.contains(&groups[n].depth).then(|| (groups[n].depth, &self.nodes.carriers[range]))
+        })
+    }
+}
+
+impl Tops {
+    /// Whether a block whose component number `at` lies at `depth` may follow a top at its depth.
+    fn allow(&self, top: u32, depth: u32, at: usize) -> bool {
+        let between = depth.checked_sub(top + at as u32 + 1);
+        between.is_some_and(|between| self.gap.map_or(between == 0, |min| between >= min))
+    }
+}
+
+/// The part of an ascending list that lies in the range.
+fn between(nodes: &[u32], range: Range<u32>) -> &[u32] {
+    let from = nodes.partition_point(|node| *node < range.start);
+    let to = nodes.partition_point(|node| *node < range.end);
+    &nodes[from..to.max(from)]
+}
+
+/// As `partition_point`, quick where the point is near the start.
+fn gallop<T>(items: &[T], holds: impl Fn(&T) -> bool) -> usize {
+    let mut bound = 1;
+    while bound <= items.len() && holds(&items[bound - 1]) {
+        bound *= 2;
+    }
+    let from = bound / 2;
+    from + items[from..items.len().min(bound)].partition_point(holds)
+}
+
+/// Leaves out empty ranges and joins those that touch.
+fn joined(ranges: impl Iterator<Item = Range<u32>>) -> Found {
+    let mut found: Found = Vec::new();
+    for range in ranges.filter(|range| !range.is_empty()) {
+        match found.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => found.push(range),
+        }
+    }
+    found
+}
