@@ -1,6 +1,6 @@
 //! The keychain of this operating system: Secret Service, Keychain or Credential Manager.
 
-use crate::{Code, Error, Result, Store};
+use crate::{Result, Store};
 
 /// How to open the OS keychain.
 #[derive(Clone, Debug)]
@@ -20,12 +20,36 @@ impl Default for KeychainOptions {
 }
 
 /// Opens the keychain of this operating system. Connects; neither prompts nor unlocks.
-pub fn open(_options: KeychainOptions) -> Result<Box<dyn Store>> {
-    Err(Error::new(Code::StoreUnavailable, "no OS keychain answers here"))
+pub fn open(options: KeychainOptions) -> Result<Box<dyn Store>> {
+    system::open(options)
 }
 
 /// Says whether an OS keychain would answer, without starting, unlocking or asking anything: `Ok` names it, an error
 /// says why not.
 pub fn probe() -> Result<String> {
-    Err(Error::new(Code::StoreUnavailable, "no OS keychain answers here"))
+    system::probe()
+}
+
+#[cfg(target_os = "macos")]
+use crate::macos as system;
+#[cfg(windows)]
+use crate::windows as system;
+
+/// Systems without a keychain that we know.
+#[cfg(not(any(target_os = "macos", windows)))]
+mod system {
+    use super::KeychainOptions;
+    use crate::{Code, Error, Result, Store};
+
+    pub(super) fn open(_options: KeychainOptions) -> Result<Box<dyn Store>> {
+        Err(none())
+    }
+
+    pub(super) fn probe() -> Result<String> {
+        Err(none())
+    }
+
+    fn none() -> Error {
+        Error::new(Code::StoreUnavailable, "no OS keychain answers here")
+    }
 }

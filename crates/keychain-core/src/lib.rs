@@ -5,11 +5,17 @@
 
 mod error;
 pub mod file;
+#[cfg(any(target_os = "macos", test))]
+mod gob;
 pub mod keychain;
 mod limits;
+#[cfg(target_os = "macos")]
+mod macos;
 pub mod memory;
 mod secret_bytes;
 mod store;
+#[cfg(windows)]
+mod windows;
 
 pub use error::{Code, Error, Result};
 pub use limits::MAX_METADATA_BYTES;
