@@ -1,2 +1,40 @@
-//! What Node cannot do by itself: become another program, read its own start as bytes, ask at the terminal, harden
-//! the process.
+//! What Node cannot do by itself: read its own start as bytes, become another program, take secrets in at the
+//! terminal and give them out to a descriptor, harden the process.
+//!
+//! Values are [`keychain_core::SecretBytes`] from the first byte to the last. Everything here blocks; a prompt for
+//! minutes. What Node's own start destroys, and what of it can be given back, is told in `docs/run.md`.
+
+#[cfg(unix)]
+mod descriptors;
+mod edit_file;
+mod environment;
+#[cfg(unix)]
+mod exec;
+mod generate;
+mod harden;
+mod input;
+#[cfg(unix)]
+mod lookup;
+mod output;
+mod prompt;
+mod render;
+#[cfg(windows)]
+mod spawn;
+mod start;
+mod typed_line;
+
+#[cfg(unix)]
+pub use descriptors::Descriptors;
+pub use edit_file::EditFile;
+pub use environment::{Environment, MAX_VARIABLE_BYTES, Problem, Reference};
+#[cfg(unix)]
+pub use exec::exec;
+pub use generate::generate;
+pub use harden::harden;
+pub use input::{Input, Mode, from_argument, from_stdin};
+pub use output::{write_file, write_to};
+pub use prompt::prompt;
+pub use render::{Format, render};
+#[cfg(windows)]
+pub use spawn::spawn;
+pub use start::{Arguments, arguments};

@@ -1,0 +1,179 @@
+//! Becoming another program: same process, nothing of ours left.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::ptr;
+
+use keychain_core::{Code, Error};
+use libc::{c_char, c_int};
+
+use crate::descriptors::{Changes, Descriptors};
+use crate::environment::Environment;
+use crate::lookup::candidates;
+
+/// The signals that Node's start leaves ignored, which a command would inherit.
+const IGNORED_BY_NODE: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+/// What runs a file that is executable but no program, as `execvp` and every shell have it.
+const SHELL: &CStr = c"/bin/sh";
+
+/// Becomes the command. Call it on the process's main thread. Returns only when that failed, with everything as it
+/// was before.
+///
+/// The command is looked up on the PATH of `environment`. It gets those variables, the descriptors that were kept,
+/// an empty signal mask, and the default dispositions of the signals that Node ignores; working directory, umask,
+/// limits and terminal are not touched.
+///
+/// Failures: nothing of that name → `CommandNotFound`; there, but a folder, not permitted or not a program →
+/// `CommandNotExecutable`; too long for the system → `ValueTooLarge`.
+pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Descriptors) -> Error {
+    let Some(command) = arguments.first() else {
+        return Error::new(Code::InvalidOption, "no command was given");
+    };
+    // Arguments come from C strings, so none holds a NUL.
+    let terminated: Vec<Vec<u8>> = arguments.iter().map(|argument| [argument, &b"\0"[..]].concat()).collect();
+    let argv = pointers(terminated.iter().map(Vec::as_slice));
+    let envp = pointers(environment.terminated());
+
+    let prepared = match Prepared::new(descriptors) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            return Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error);
+        }
+    };
+    let mut refused = None;
+    let mut failure = None;
+    for place in candidates(command, environment.get("PATH")) {
+        let searched = !command.contains(&b'/');
+        let Ok(path) = CString::new(place.clone()) else { continue };
+        let error = execve(&path, &argv, &envp);
+        match error.raw_os_error() {
+            Some(libc::ENOEXEC) if is_text(&path) => {
+                let script = [SHELL.to_bytes_with_nul(), path.to_bytes_with_nul()].into_iter();
+                let argv = pointers(script.chain(terminated[1..].iter().map(Vec::as_slice)));
+                failure = Some((place, execve(SHELL, &argv, &envp)));
+                break;
+            }
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ESTALE | libc::ETIMEDOUT) => {}
+            // A folder of that name is passed over on the PATH, as bash does.
+            Some(libc::EACCES) if searched && !is_file(&path) => {}
+            Some(libc::EACCES) if searched => refused = refused.or(Some((place, error))),
+            _ => {
+                failure = Some((place, error));
+                break;
+            }
+        }
+    }
+    prepared.undo();
+    let name = String::from_utf8_lossy(command).into_owned();
+    match failure.or(refused) {
+        None => not_found(&name, command),
+        Some((_, error)) if error.raw_os_error() == Some(libc::E2BIG) => {
+            Error::new(Code::ValueTooLarge, "arguments and environment are longer than the system takes")
+                .with_hint("give the command fewer or shorter variables")
+                .with_source(error)
+        }
+        Some((place, error)) => {
+            let place = String::from_utf8_lossy(&place).into_owned();
+            let reason = if Path::new(&place).is_dir() { "it is a folder".to_owned() } else { reason(&error) };
+            Error::new(Code::CommandNotExecutable, format!("{place} cannot be executed: {reason}"))
+                .with_detail("command", name)
+                .with_detail("path", place)
+                .with_source(error)
+        }
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EACCES) => "permission denied".into(),
+        Some(libc::ENOEXEC) => "it is not a program for this machine".into(),
+        Some(libc::ETXTBSY) => "it is open for writing".into(),
+        Some(libc::ELOOP) => "too many symbolic links".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn not_found(name: &str, command: &[u8]) -> Error {
+    let error = Error::new(Code::CommandNotFound, format!("command not found: {name}")).with_detail("command", name);
+    if !command.contains(&b'/') {
+        return error.with_hint("commands are looked up on the PATH that the command itself will have");
+    }
+    // The kernel answers "no such file" for a program whose interpreter is missing, too.
+    match Path::new(OsStr::from_bytes(command)).exists() {
+        true => error.with_hint("the file is there: the interpreter that its first line or its header names is not"),
+        false => error,
+    }
+}
+
+/// A NULL-terminated vector of pointers to NUL-terminated strings, which must outlive it.
+fn pointers<'a>(strings: impl Iterator<Item = &'a [u8]>) -> Vec<*const c_char> {
+    strings.map(|string| string.as_ptr().cast()).chain([ptr::null()]).collect()
+}
+
+fn execve(path: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> io::Error {
+    // SAFETY: path and every string behind the two vectors end in NUL, both vectors in NULL, and all are alive.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+fn is_file(path: &CStr) -> bool {
+    let kind = std::fs::metadata(OsStr::from_bytes(path.to_bytes())).map(|facts| facts.file_type());
+    kind.is_ok_and(|kind| !kind.is_dir() && !kind.is_block_device())
+}
+
+/// Whether a shell would take the file for a script: no NUL before the end of its first line (as bash looks).
+fn is_text(path: &CStr) -> bool {
+    let mut start = [0; 80];
+    let file = File::open(OsStr::from_bytes(path.to_bytes()));
+    let Ok(len) = file.and_then(|mut file| file.read(&mut start)) else { return false };
+    let line = start[..len].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    !line.contains(&0)
+}
+
+/// This process, ready for an exec.
+struct Prepared {
+    descriptors: Changes,
+    mask: libc::sigset_t,
+    dispositions: Vec<(c_int, libc::sigaction)>,
+}
+
+impl Prepared {
+    fn new(descriptors: &Descriptors) -> io::Result<Self> {
+        let descriptors = descriptors.prepare()?;
+        let dispositions = IGNORED_BY_NODE.map(|signal| (signal, set_disposition(signal, None))).into();
+        // SAFETY: both sets are local; sigemptyset initialises the first, pthread_sigmask writes the second.
+        let mask = unsafe {
+            let mut empty = std::mem::zeroed();
+            let mut before = std::mem::zeroed();
+            libc::sigemptyset(&raw mut empty);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const empty, &raw mut before);
+            before
+        };
+        Ok(Self { descriptors, mask, dispositions })
+    }
+
+    fn undo(self) {
+        // SAFETY: the mask is the one that pthread_sigmask wrote.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut()) };
+        for (signal, before) in self.dispositions {
+            set_disposition(signal, Some(&before));
+        }
+        self.descriptors.undo();
+    }
+}
+
+/// Sets a signal's disposition (the default without `wanted`) and answers the one before.
+fn set_disposition(signal: c_int, wanted: Option<&libc::sigaction>) -> libc::sigaction {
+    // SAFETY: a zeroed sigaction is SIG_DFL with an empty mask; the system writes the one before over the other.
+    unsafe {
+        let default: libc::sigaction = std::mem::zeroed();
+        let mut before = default;
+        libc::sigaction(signal, wanted.unwrap_or(&default), &raw mut before);
+        before
+    }
+}
