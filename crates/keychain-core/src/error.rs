@@ -46,6 +46,12 @@ pub enum Code {
     Disposed,
     /// The value is not UTF-8, and text was asked for.
     NotText,
+    /// The value holds a zero byte, which a variable cannot carry.
+    ValueHasNul,
+    /// The command to run does not exist.
+    CommandNotFound,
+    /// The command to run cannot be executed.
+    CommandNotExecutable,
     /// A fault of this program.
     Internal,
 }
@@ -73,6 +79,9 @@ impl Code {
         Self::StoreFailure,
         Self::Disposed,
         Self::NotText,
+        Self::ValueHasNul,
+        Self::CommandNotFound,
+        Self::CommandNotExecutable,
         Self::Internal,
     ];
 
@@ -99,6 +108,9 @@ impl Code {
             Self::StoreFailure => "SE_STORE_FAILURE",
             Self::Disposed => "SE_DISPOSED",
             Self::NotText => "SE_NOT_TEXT",
+            Self::ValueHasNul => "SE_VALUE_HAS_NUL",
+            Self::CommandNotFound => "SE_COMMAND_NOT_FOUND",
+            Self::CommandNotExecutable => "SE_COMMAND_NOT_EXECUTABLE",
             Self::Internal => "SE_INTERNAL",
         }
     }

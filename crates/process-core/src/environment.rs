@@ -155,9 +155,15 @@ impl Environment {
     }
 
     /// The value of the first variable of this name, as `getenv` finds it.
-    #[cfg(unix)]
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|entry| entry.name() == Some(name.as_bytes())).map(Entry::value)
+        let named = |entry: &&Entry| entry.name().is_some_and(|present| same_name(present, name.as_bytes()));
+        self.0.iter().find(named).map(Entry::value)
+    }
+
+    /// Whether a variable of this name never reaches a command.
+    #[cfg(windows)]
+    pub(crate) fn withholds(name: &[u8]) -> bool {
+        is_passphrase(name)
     }
 
     /// The variables that were set or bound, in order: name and value.
@@ -291,7 +297,8 @@ mod tests {
 
     #[test]
     fn passphrases_of_ours_never_come_along() {
-        let mut all = environment(&[b"SE_PASSPHRASE=x", b"SE_OLD_PASSPHRASE_FILE=x", b"SE_STORE=file", b"PASSPHRASE=x"]);
+        let mut all =
+            environment(&[b"SE_PASSPHRASE=x", b"SE_OLD_PASSPHRASE_FILE=x", b"SE_STORE=file", b"PASSPHRASE=x"]);
         all.set("SE_PASSPHRASE", b"x");
         assert_eq!(entries(&all), [&b"SE_STORE=file"[..], b"PASSPHRASE=x"]);
     }

@@ -36,9 +36,7 @@ pub fn generate(length: usize, alphabet: &str) -> Result<SecretBytes> {
         }
     });
     match failure {
-        Some(error) => {
-            Err(Error::new(Code::Internal, "the system gives no random bytes").with_detail("reason", error))
-        }
+        Some(error) => Err(Error::new(Code::Internal, "the system gives no random bytes").with_detail("reason", error)),
         None => Ok(SecretBytes::copy_from(&value.as_bytes()[..used])),
     }
 }

@@ -83,9 +83,8 @@ mod system {
         let mut block = vec![0_u8; usize::try_from(limit).unwrap_or(1 << 20) + 8192];
         let mut len = block.len();
         // SAFETY: name has three elements, block has len bytes, and nothing is written to the system.
-        let status = unsafe {
-            libc::sysctl(name.as_mut_ptr(), 3, block.as_mut_ptr().cast(), &raw mut len, ptr::null_mut(), 0)
-        };
+        let status =
+            unsafe { libc::sysctl(name.as_mut_ptr(), 3, block.as_mut_ptr().cast(), &raw mut len, ptr::null_mut(), 0) };
         if status != 0 {
             return Err(io::Error::last_os_error());
         }
