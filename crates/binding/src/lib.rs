@@ -2,6 +2,7 @@
 
 mod held;
 pub mod outcome;
+pub mod process;
 pub mod secret;
 pub mod store;
 pub mod task;

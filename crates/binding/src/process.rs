@@ -1,0 +1,279 @@
+//! Commands, prompts and values that come in or go out, for JavaScript.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use keychain_core::{Code, Error, Result};
+use napi::Env;
+use napi::bindgen_prelude::Object;
+use napi_derive::napi;
+use process_core::{EditFile, Environment, Format, MAX_VARIABLE_BYTES, Mode, Problem};
+
+use crate::outcome::Outcome;
+use crate::secret::SecretHandle;
+use crate::task;
+
+/// A variable whose value begins with `se://`.
+#[napi(object, object_from_js = false)]
+pub struct VariableReference {
+    /// Its place, for `bind`.
+    pub index: u32,
+    /// The variable's name.
+    pub name: String,
+    /// The reference.
+    pub text: String,
+}
+
+/// Why the variables cannot be given to the command.
+#[napi(object, object_from_js = false)]
+pub struct LaunchProblem {
+    /// The code of the error that this amounts to.
+    pub code: String,
+    /// What is wrong with which variable.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Plain facts.
+    pub details: HashMap<String, String>,
+}
+
+/// A command to be: the last arguments of this process, its environment, and what it inherited.
+#[napi]
+pub struct Launch {
+    parts: Mutex<Parts>,
+}
+
+struct Parts {
+    arguments: process_core::Arguments,
+    environment: Environment,
+    #[cfg(unix)]
+    descriptors: process_core::Descriptors,
+}
+
+impl Launch {
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Captures what a command will get. `words` of this process's arguments, counted from the end, are the command. To be
+/// called before anything opens a descriptor that outlives the call.
+#[napi(ts_return_type = "Outcome<Launch>")]
+pub fn capture_launch(words: u32) -> Outcome<Launch> {
+    Outcome::of(|| {
+        let mut arguments = process_core::arguments()?;
+        let first = arguments.len().saturating_sub(words as usize);
+        arguments.drain(..first);
+        let parts = Parts {
+            arguments,
+            environment: Environment::current()?,
+            #[cfg(unix)]
+            descriptors: process_core::Descriptors::capture().map_err(|error| {
+                Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error)
+            })?,
+        };
+        Ok(Launch { parts: Mutex::new(parts) })
+    })
+}
+
+#[napi]
+impl Launch {
+    /// The variables whose value begins with `se://`, in order.
+    #[napi]
+    pub fn references(&self) -> Vec<VariableReference> {
+        let references = self.parts().environment.references();
+        references
+            .into_iter()
+            .map(|one| VariableReference {
+                index: u32::try_from(one.index).unwrap_or(u32::MAX),
+                name: one.name,
+                text: one.text,
+            })
+            .collect()
+    }
+
+    /// Sets a variable to a text, in its place where it is there.
+    #[napi]
+    pub fn set(&self, name: String, value: String) {
+        self.parts().environment.set(&name, value.as_bytes());
+    }
+
+    /// Gives the variable at this place of `references` a value.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn bind(&self, index: u32, value: &SecretHandle) -> Outcome<()> {
+        Outcome::of(|| value.with(|value| self.parts().environment.bind(index as usize, value)))
+    }
+
+    /// All that keeps the variables from being given to the command.
+    #[napi]
+    pub fn problems(&self) -> Vec<LaunchProblem> {
+        let parts = self.parts();
+        parts.environment.problems(&parts.arguments).into_iter().map(LaunchProblem::from).collect()
+    }
+
+    /// The variables that were set or bound, as text: `shell`, `json` or `dotenv`.
+    #[napi(ts_return_type = "Outcome<SecretHandle>")]
+    pub fn render(&self, #[napi(ts_arg_type = "'shell' | 'json' | 'dotenv'")] format: String) -> Outcome<SecretHandle> {
+        Outcome::of(|| {
+            let format = match format.as_str() {
+                "json" => Format::Json,
+                "dotenv" => Format::Dotenv,
+                _ => Format::Shell,
+            };
+            process_core::render(&self.parts().environment, format).map(SecretHandle::new)
+        })
+    }
+
+    /// Becomes the command. Returns only when that failed. Not on Windows.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn exec(&self) -> Outcome<()> {
+        Outcome::of(|| {
+            let parts = self.parts();
+            #[cfg(unix)]
+            let error = process_core::exec(&parts.arguments, &parts.environment, &parts.descriptors);
+            #[cfg(windows)]
+            let error =
+                Error::new(Code::Unsupported, "Windows has no exec").with_detail("words", parts.arguments.len());
+            Err(error)
+        })
+    }
+
+    /// Runs the command below this process and answers its exit code. Only on Windows; blocks this thread, which would
+    /// only wait.
+    #[napi(ts_return_type = "Outcome<number>")]
+    pub fn spawn(&self) -> Outcome<i32> {
+        Outcome::of(|| {
+            let parts = self.parts();
+            #[cfg(windows)]
+            let result = process_core::spawn(&parts.arguments, &parts.environment);
+            #[cfg(unix)]
+            let result = Err(Error::new(Code::Unsupported, "a command is not spawned here, it is become")
+                .with_detail("words", parts.arguments.len()));
+            result
+        })
+    }
+}
+
+impl From<Problem> for LaunchProblem {
+    fn from(problem: Problem) -> Self {
+        let facts =
+            |pairs: &[(&str, String)]| pairs.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+        match problem {
+            Problem::Nul { name } => Self {
+                code: Code::ValueHasNul.as_str().into(),
+                message: format!("{name}: the value holds a zero byte, which a variable cannot carry"),
+                hint: "write it to a file: se get --output FILE".into(),
+                details: facts(&[("variable", name)]),
+            },
+            Problem::TooLong { name, bytes } => Self {
+                code: Code::ValueTooLarge.as_str().into(),
+                message: format!("{name}: the variable has {bytes} bytes, and the system takes {MAX_VARIABLE_BYTES}"),
+                hint: "write it to a file: se get --output FILE".into(),
+                details: facts(&[
+                    ("variable", name),
+                    ("bytes", bytes.to_string()),
+                    ("limit", MAX_VARIABLE_BYTES.to_string()),
+                ]),
+            },
+            Problem::TotalTooLong { bytes, limit } => Self {
+                code: Code::ValueTooLarge.as_str().into(),
+                message: format!("arguments and environment have {bytes} bytes together, and the system takes {limit}"),
+                hint: "give the command fewer or shorter variables".into(),
+                details: facts(&[("bytes", bytes.to_string()), ("limit", limit.to_string())]),
+            },
+        }
+    }
+}
+
+/// Keeps other programs of the same user from reading this process's memory. For our own program only.
+#[napi]
+pub fn harden() -> bool {
+    process_core::harden()
+}
+
+/// A value that was read, with the facts that came with it.
+#[napi(object, object_from_js = false)]
+pub struct SecretInput {
+    /// The value.
+    pub secret: SecretHandle,
+    /// The metadata of a JSON object.
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+/// Reads standard input to its end.
+#[napi(ts_return_type = "Promise<Outcome<SecretInput>>")]
+pub fn secret_from_stdin(env: &Env, verbatim: bool) -> napi::Result<Object<'_>> {
+    task::run(env, move || {
+        let input = process_core::from_stdin(if verbatim { Mode::Verbatim } else { Mode::Line })?;
+        Ok(SecretInput {
+            secret: SecretHandle::new(input.value),
+            metadata: input.metadata.map(|metadata| metadata.into_iter().collect()),
+        })
+    })
+}
+
+/// Asks at the terminal, twice where `confirm` is given.
+#[napi(ts_return_type = "Promise<Outcome<SecretHandle>>")]
+pub fn prompt_secret(env: &Env, text: String, confirm: Option<String>) -> napi::Result<Object<'_>> {
+    task::run(env, move || process_core::prompt(&text, confirm.as_deref()).map(SecretHandle::new))
+}
+
+/// The part of one of this process's arguments, counted from the last one (1), from byte `offset` on.
+#[napi(ts_return_type = "Outcome<SecretHandle>")]
+pub fn secret_from_argument(from_end: u32, offset: u32) -> Outcome<SecretHandle> {
+    Outcome::of(|| process_core::from_argument(from_end as usize, offset as usize).map(SecretHandle::new))
+}
+
+/// Makes a random value of `length` characters of the alphabet.
+#[napi(ts_return_type = "Outcome<SecretHandle>")]
+pub fn generate_secret(length: u32, alphabet: String) -> Outcome<SecretHandle> {
+    Outcome::of(|| process_core::generate(length as usize, &alphabet).map(SecretHandle::new))
+}
+
+/// Writes a value to a descriptor. Answers false when the reader has gone.
+#[napi(ts_return_type = "Promise<Outcome<boolean>>")]
+pub fn write_secret<'env>(env: &'env Env, fd: i32, value: &SecretHandle) -> napi::Result<Object<'env>> {
+    let value = value.copy();
+    task::run(env, move || process_core::write_to(fd, value?.as_bytes()))
+}
+
+/// Writes a value to a file that only its owner may read, as a whole or not at all.
+#[napi(ts_return_type = "Promise<Outcome<null>>")]
+pub fn write_secret_file<'env>(env: &'env Env, path: String, value: &SecretHandle) -> napi::Result<Object<'env>> {
+    let value = value.copy();
+    task::run(env, move || process_core::write_file(&PathBuf::from(path), value?.as_bytes()))
+}
+
+/// A value in a file in memory, for an editor.
+#[napi]
+pub struct SecretEditFile {
+    file: EditFile,
+}
+
+/// Puts a value into a file in memory.
+#[napi(ts_return_type = "Outcome<SecretEditFile>")]
+pub fn create_edit_file(value: &SecretHandle) -> Outcome<SecretEditFile> {
+    Outcome::of(|| Ok(SecretEditFile { file: value.with(EditFile::create)?? }))
+}
+
+#[napi]
+impl SecretEditFile {
+    /// Where the file is.
+    #[napi(getter)]
+    pub fn path(&self) -> String {
+        self.file.path().to_string_lossy().into_owned()
+    }
+
+    /// Reads what the editor left.
+    #[napi(ts_return_type = "Outcome<SecretHandle>")]
+    pub fn read(&self) -> Outcome<SecretHandle> {
+        Outcome::of(|| self.file.read().map(SecretHandle::new))
+    }
+
+    /// Wipes and removes the file and all beside it.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn remove(&self) -> Outcome<()> {
+        Outcome::of(|| -> Result<()> { self.file.remove() })
+    }
+}
