@@ -3,6 +3,15 @@
 //! A [`Store`] is one place that keeps secrets; its documentation lists what each operation answers in every case.
 //! Everything here blocks, and a prompt may block for minutes: callers run it on threads of their own.
 
+#[cfg(test)]
+extern crate self as keychain_core;
+
+#[cfg(test)]
+#[macro_use]
+#[path = "../tests/contract/mod.rs"]
+mod contract;
+#[cfg(any(windows, test))]
+mod credential_manager;
 mod error;
 pub mod file;
 #[cfg(any(target_os = "macos", test))]

@@ -1,6 +1,5 @@
 //! Generic credentials of this Windows account: the five calls of `wincred.h`, made safe.
 
-use std::collections::BTreeMap;
 use std::ptr;
 use std::time::{Duration, SystemTime};
 
@@ -9,37 +8,17 @@ use windows_sys::Win32::Foundation::{
     ERROR_NOT_FOUND, ERROR_NOT_SUPPORTED, ERROR_SERVICE_DISABLED, ERROR_SERVICE_NOT_ACTIVE, FILETIME, GetLastError,
 };
 use windows_sys::Win32::Security::Credentials::{
-    CRED_PERSIST_LOCAL_MACHINE, CRED_TYPE_GENERIC, CREDENTIAL_ATTRIBUTEW, CREDENTIALW, CredDeleteW, CredEnumerateW,
-    CredFree, CredReadW, CredWriteW,
+    CRED_PERSIST_LOCAL_MACHINE, CRED_TYPE, CRED_TYPE_GENERIC, CREDENTIAL_ATTRIBUTEW, CREDENTIALW, CredDeleteW,
+    CredEnumerateW, CredFree, CredReadW, CredWriteW,
 };
 use zeroize::Zeroize;
 
+use crate::credential_manager::{Credential, NewCredential};
 use crate::{Code, Error, Result, SecretBytes};
 
 // From `winerror.h`; windows-sys lists the first with the RPC functions, and both as other types.
 const RPC_S_SERVER_UNAVAILABLE: u32 = 1722;
 const RPC_X_BAD_STUB_DATA: u32 = 1783;
-
-/// A credential as it was read.
-#[derive(Debug)]
-pub(super) struct Credential {
-    /// Its name, spelt as when it was written: Windows finds it in any case of letters.
-    pub(super) target: String,
-    /// Its attributes. One whose value is not UTF-8 is passed over.
-    pub(super) attributes: BTreeMap<String, String>,
-    /// What it holds.
-    pub(super) blob: SecretBytes,
-    /// When it was last written.
-    pub(super) written_at: Option<SystemTime>,
-}
-
-/// A credential to be written.
-pub(super) struct NewCredential<'a> {
-    pub(super) target: &'a str,
-    pub(super) user: &'a str,
-    pub(super) attributes: &'a BTreeMap<String, String>,
-    pub(super) blob: &'a [u8],
-}
 
 /// Reads the credential of this name, if there is one.
 pub(super) fn read(target: &str) -> Result<Option<Credential>> {
@@ -66,9 +45,8 @@ pub(super) fn enumerate(prefix: &str) -> Result<Vec<Credential>> {
     let _owned = Owned(found.cast());
     // SAFETY: the call succeeded, so `found` points at `count` pointers to credentials, alive as long as `_owned` is.
     let all = unsafe { std::slice::from_raw_parts(found, count as usize) };
-    // SAFETY: as above, each of them points at a credential.
-    let copies =
-        all.iter().filter(|one| unsafe { (***one).Type } == CRED_TYPE_GENERIC).map(|one| unsafe { copy(*one) });
+    // SAFETY: as above, each of them points at a credential, which nobody else uses.
+    let copies = all.iter().filter_map(|one| unsafe { (type_of(*one) == CRED_TYPE_GENERIC).then(|| copy(*one)) });
     Ok(copies.collect())
 }
 
@@ -128,14 +106,23 @@ impl Drop for Owned {
     }
 }
 
+/// # Safety
+/// As for [`copy`].
+unsafe fn type_of(credential: *const CREDENTIALW) -> CRED_TYPE {
+    // SAFETY: as the caller promises.
+    unsafe { credential.read_unaligned().Type }
+}
+
 /// Copies a credential and wipes the value in the original, which is freed without that.
+///
+/// Wine packs credentials, their attributes and texts without gaps, so nothing here counts on alignment.
 ///
 /// # Safety
 /// The pointer is to a credential that CredReadW or CredEnumerateW handed out and that nobody else uses.
-unsafe fn copy(credential: *mut CREDENTIALW) -> Credential {
+unsafe fn copy(credential: *const CREDENTIALW) -> Credential {
     // SAFETY: as the caller promises; the fields are as `wincred.h` documents them, null where there is nothing.
     unsafe {
-        let credential = &mut *credential;
+        let credential = credential.read_unaligned();
         let blob: &mut [u8] = if credential.CredentialBlob.is_null() {
             &mut []
         } else {
@@ -143,14 +130,11 @@ unsafe fn copy(credential: *mut CREDENTIALW) -> Credential {
         };
         let value = SecretBytes::copy_from(blob);
         blob.zeroize();
-        let attributes: &[CREDENTIAL_ATTRIBUTEW] = if credential.Attributes.is_null() {
-            &[]
-        } else {
-            std::slice::from_raw_parts(credential.Attributes, credential.AttributeCount as usize)
-        };
+        let count = if credential.Attributes.is_null() { 0 } else { credential.AttributeCount as usize };
+        let attributes = (0..count).filter_map(|at| copy_attribute(&credential.Attributes.add(at).read_unaligned()));
         Credential {
             target: narrow(credential.TargetName),
-            attributes: attributes.iter().filter_map(|attribute| copy_attribute(attribute)).collect(),
+            attributes: attributes.collect(),
             blob: value,
             written_at: time(credential.LastWritten),
         }
@@ -158,7 +142,7 @@ unsafe fn copy(credential: *mut CREDENTIALW) -> Credential {
 }
 
 /// # Safety
-/// As for [`copy`].
+/// The attribute is one of a credential as for [`copy`].
 unsafe fn copy_attribute(attribute: &CREDENTIAL_ATTRIBUTEW) -> Option<(String, String)> {
     let value = if attribute.Value.is_null() {
         Vec::new()
@@ -177,10 +161,8 @@ unsafe fn narrow(text: *const u16) -> String {
         return String::new();
     }
     // SAFETY: as the caller promises, there is a NUL, and everything before it may be read.
-    unsafe {
-        let len = (0..).take_while(|at| *text.add(*at) != 0).count();
-        String::from_utf16_lossy(std::slice::from_raw_parts(text, len))
-    }
+    let units = (0..).map(|at| unsafe { text.add(at).read_unaligned() }).take_while(|unit| *unit != 0);
+    String::from_utf16_lossy(&units.collect::<Vec<_>>())
 }
 
 pub(super) fn wide(text: &str) -> Vec<u16> {
