@@ -10,9 +10,9 @@
 //! `chunk:count` becomes `a/<count>`: from then on the new value counts. Then it moves to the usual names. Docker's
 //! programs, which do not know the form in between, then fail on the count instead of reading a mixture.
 
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -206,9 +206,9 @@ impl<C: Credentials> CredentialManager<C> {
                 return item(id, &first, &first.blob);
             }
             let blob = self.read_parts(id, place)?;
-            let unchanged = self.find(id)?.is_some_and(|now| {
-                (now.written_at, &now.attributes) == (first.written_at, &first.attributes)
-            });
+            let unchanged = self
+                .find(id)?
+                .is_some_and(|now| (now.written_at, &now.attributes) == (first.written_at, &first.attributes));
             match blob {
                 Some(blob) if unchanged => return item(id, &first, &blob),
                 _ => {}
@@ -251,15 +251,14 @@ impl<C: Credentials> CredentialManager<C> {
                 .with_hint("The Credential Manager keeps text only. Encode the value, as base64, or use the file store: se store use file")
         })?;
         let found = self.credentials.read(&self.label(id.as_str()))?;
-        match found.as_ref().map(|found| self.id_of(found)) {
-            Some(Some(taken)) if taken == id => {
-                if !overwrite {
-                    return Err(exists(&id));
-                }
-            }
+        if let Some(found) = found {
             // The name is spelt in other letters, is a part of another secret, or belongs to somebody else.
-            Some(_) => return Err(name_is_taken(&id, &found.map(|found| found.target).unwrap_or_default())),
-            None => {}
+            if self.id_of(&found).as_ref() != Some(&id) {
+                return Err(name_is_taken(&id, &found.target));
+            }
+            if !overwrite {
+                return Err(exists(&id));
+            }
         }
         for (index, _) in parts_of(&blob).enumerate() {
             let label = self.part_label(&id, None, index);

@@ -47,7 +47,8 @@ impl Fake {
 
     fn change(&self) -> Result<MutexGuard<'_, BTreeMap<String, Kept>>> {
         let left = self.changes_left.load(Ordering::Relaxed);
-        self.changes_left.store(left.checked_sub(1).ok_or_else(|| Error::new(Code::Internal, "killed"))?, Ordering::Relaxed);
+        self.changes_left
+            .store(left.checked_sub(1).ok_or_else(|| Error::new(Code::Internal, "killed"))?, Ordering::Relaxed);
         Ok(self.credentials())
     }
 }
@@ -70,7 +71,12 @@ impl Credentials for Fake {
 
     fn enumerate(&self, prefix: &str) -> Result<Vec<Credential>> {
         let prefix = prefix.to_lowercase();
-        Ok(self.credentials().iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, kept)| handed_out(kept)).collect())
+        Ok(self
+            .credentials()
+            .iter()
+            .filter(|(name, _)| name.starts_with(&prefix))
+            .map(|(_, kept)| handed_out(kept))
+            .collect())
     }
 
     fn write(&self, new: &NewCredential<'_>) -> Result<()> {
@@ -182,7 +188,9 @@ fn what_is_written_over_leaves_no_part_behind() {
 #[test]
 fn a_kill_at_any_moment_of_a_write_leaves_the_old_value_or_the_new_one() {
     let values = [b"short".to_vec(), long(0, 2), long(1, 3), long(2, 5), b"".to_vec()];
-    for (old, new) in values.iter().flat_map(|old| values.iter().map(move |new| (old, new))).filter(|(old, new)| old != new) {
+    for (old, new) in
+        values.iter().flat_map(|old| values.iter().map(move |new| (old, new))).filter(|(old, new)| old != new)
+    {
         let mut seen_new = false;
         for changes in 0.. {
             let machine = Arc::default();
@@ -248,14 +256,20 @@ fn a_failed_write_says_how_many_were_written() {
 
 #[test]
 fn parts_that_are_missing_or_mixed_up_are_corrupt_and_listed_nonetheless() {
-    let broken: [(&str, fn(&mut BTreeMap<String, Kept>, &str)); 5] = [
-        ("no second part", |all, label| drop(all.remove(&format!("{label}:chunk:1")))),
-        ("half a unit", |all, label| drop(all.get_mut(&format!("{label}:chunk:1")).unwrap().blob.pop())),
-        ("half a character", |all, label| all.get_mut(&format!("{label}:chunk:1")).unwrap().blob[1] = 0xd8),
-        ("no number", |all, label| drop(all.get_mut(label).unwrap().attributes.insert("chunk:count".into(), "two".into()))),
-        ("more than there are", |all, label| {
-            drop(all.get_mut(label).unwrap().attributes.insert("chunk:count".into(), "3".into()))
+    type Damage = fn(&mut BTreeMap<String, Kept>, &str);
+    fn set_count(all: &mut BTreeMap<String, Kept>, label: &str, count: &str) {
+        all.get_mut(label).unwrap().attributes.insert("chunk:count".into(), count.into());
+    }
+    let broken: [(&str, Damage); 5] = [
+        ("no second part", |all, label| {
+            all.remove(&format!("{label}:chunk:1"));
         }),
+        ("half a unit", |all, label| {
+            all.get_mut(&format!("{label}:chunk:1")).unwrap().blob.pop();
+        }),
+        ("half a character", |all, label| all.get_mut(&format!("{label}:chunk:1")).unwrap().blob[1] = 0xd8),
+        ("no number", |all, label| set_count(all, label, "two")),
+        ("more than there are", |all, label| set_count(all, label, "3")),
     ];
     for (what, damage) in broken {
         let machine = Arc::default();
@@ -315,7 +329,9 @@ fn credentials_of_others_are_passed_over() {
     other(GROUP, &format!("{NAME}:x")).set_many(vec![new_item("b", b"2")], false).unwrap();
     let attributes = BTreeMap::new();
     for target in [format!("{GROUP}:{NAME}:not//an id"), format!("{GROUP}:{NAME}")] {
-        Fake::new(&machine).write(&NewCredential { target: &target, user: "", attributes: &attributes, blob: b"" }).unwrap();
+        Fake::new(&machine)
+            .write(&NewCredential { target: &target, user: "", attributes: &attributes, blob: b"" })
+            .unwrap();
     }
     let ours = on(&machine);
     assert!(ours.list(&pattern("**")).unwrap().is_empty());
@@ -350,12 +366,13 @@ fn a_writer_that_takes_no_turns_does_not_make_a_mixture() {
     let machine: Arc<Machine> = Arc::default();
     on(&machine).set_many(vec![new_item("a", &long(0, 2))], false).unwrap();
     let first = format!("{GROUP}:{NAME}:a");
-    struct Racing<'a>(Fake, &'a dyn Fn());
-    // SAFETY-free by construction: the closure only touches the shared machine.
-    unsafe impl Send for Racing<'_> {}
-    unsafe impl Sync for Racing<'_> {}
+    struct Racing<'a>(Fake, &'a (dyn Fn() + Sync));
     impl Credentials for Racing<'_> {
-        type Turn<'a> = MutexGuard<'a, ()> where Self: 'a;
+        type Turn<'a>
+            = MutexGuard<'a, ()>
+        where
+            Self: 'a;
+
         fn read(&self, target: &str) -> Result<Option<Credential>> {
             if target.ends_with(":chunk:1") {
                 self.1();

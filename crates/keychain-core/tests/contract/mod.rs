@@ -16,15 +16,27 @@ pub(crate) struct Fixture {
     pub(crate) other: Box<dyn Store>,
     /// Whether values must be UTF-8, others being refused with `Unsupported`.
     pub(crate) text_only: bool,
+    /// Whether ids that differ only in upper and lower case can be kept at the same time.
+    pub(crate) case_sensitive: bool,
     /// The longest metadata that the place can keep.
     pub(crate) max_metadata_bytes: usize,
+    /// The longest value of one pair of it.
+    pub(crate) max_metadata_value_bytes: usize,
     /// Held until the stores are closed: a folder, a daemon, a turn in a queue.
     pub(crate) _keep: Box<dyn Any>,
 }
 
 impl Fixture {
     pub(crate) fn new(store: Box<dyn Store>, other: Box<dyn Store>, keep: Box<dyn Any>) -> Self {
-        Self { store, other, text_only: false, max_metadata_bytes: MAX_METADATA_BYTES, _keep: keep }
+        Self {
+            store,
+            other,
+            text_only: false,
+            case_sensitive: true,
+            max_metadata_bytes: MAX_METADATA_BYTES,
+            max_metadata_value_bytes: MAX_METADATA_BYTES,
+            _keep: keep,
+        }
     }
 }
 
@@ -179,9 +191,16 @@ pub(crate) fn metadata_comes_back_as_it_was(Fixture { store, other, .. }: &Fixtu
 }
 
 pub(crate) fn metadata_as_long_as_the_limit_fits(fixture: &Fixture) {
-    let value = "m".repeat(fixture.max_metadata_bytes - "name".len());
-    fixture.store.set_many(vec![with_metadata("a", b"v", &[("name", &value)])], false).unwrap();
-    assert_eq!(fixture.store.get(&id("a")).unwrap().info.metadata["name"], value);
+    let mut metadata = BTreeMap::new();
+    let mut left = fixture.max_metadata_bytes;
+    while left > 0 {
+        let name = format!("{:04}", metadata.len());
+        let value = "m".repeat(fixture.max_metadata_value_bytes.min(left - name.len()));
+        left -= name.len() + value.len();
+        metadata.insert(name, value);
+    }
+    fixture.store.set_many(vec![NewItem { metadata: metadata.clone(), ..new_item("a", b"v") }], false).unwrap();
+    assert_eq!(fixture.store.get(&id("a")).unwrap().info.metadata, metadata);
 }
 
 pub(crate) fn metadata_beyond_the_limit_is_refused_and_nothing_is_written(fixture: &Fixture) {
@@ -202,9 +221,14 @@ pub(crate) fn metadata_with_a_nul_is_refused_and_nothing_is_written(Fixture { st
     }
 }
 
-pub(crate) fn unusual_ids_are_kept_apart(Fixture { store, .. }: &Fixture) {
-    let unusual = ["-", ".", "..", "../..", "A", "a", "a.b", "a/b", "a:b", "a_b", "com.docker.docker-pass:x:a"];
-    for name in unusual {
+pub(crate) fn unusual_ids_are_kept_apart(Fixture { store, case_sensitive, .. }: &Fixture) {
+    let upper = case_sensitive.then_some("A");
+    let unusual: Vec<&str> = ["-", ".", "..", "../.."]
+        .into_iter()
+        .chain(upper)
+        .chain(["a", "a.b", "a/b", "a:b", "a_b", "com.docker.docker-pass:x:a"])
+        .collect();
+    for name in &unusual {
         set(&**store, name, name.as_bytes());
     }
     assert_eq!(all(&**store), unusual);
@@ -239,11 +263,11 @@ pub(crate) fn an_absent_id_is_not_found(Fixture { store, .. }: &Fixture) {
 }
 
 pub(crate) fn listing_is_sorted_and_follows_the_pattern(Fixture { store, .. }: &Fixture) {
-    for name in ["b/x", "a/y/z", "a/x", "a-x", "B", "b"] {
+    for name in ["b/x", "a/y/z", "a/x", "a-x", "C", "b"] {
         set(&**store, name, b"v");
     }
     let list = |text: &str| names(&store.list(&pattern(text)).unwrap()).join(" ");
-    assert_eq!(list("**"), "B a-x a/x a/y/z b b/x");
+    assert_eq!(list("**"), "C a-x a/x a/y/z b b/x");
     assert_eq!(list("a/**"), "a/x a/y/z");
     assert_eq!(list("*/x"), "a/x b/x");
     assert_eq!(list("b"), "b");
