@@ -3,14 +3,66 @@ import type { CommandEntry } from './command.js'
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'set', summary: 'keep a secret', load: async () => (await import('./commands/set.js')).command },
   {
-    name: 'help',
-    summary: 'explain a command, with examples',
-    load: async () => (await import('./commands/help.js')).command,
+    name: 'get',
+    summary: 'show a secret, or give its value out',
+    load: async () => (await import('./commands/get.js')).command,
+  },
+  { name: 'ls', summary: 'list what is kept', load: async () => (await import('./commands/ls.js')).command },
+  { name: 'rm', summary: 'remove secrets', load: async () => (await import('./commands/rm.js')).command },
+  {
+    name: 'mv',
+    summary: 'give a secret another ID',
+    load: async () => (await import('./commands/mv.js')).command,
+  },
+  {
+    name: 'cp',
+    summary: 'copy a secret to another ID',
+    load: async () => (await import('./commands/cp.js')).command,
+  },
+  {
+    name: 'generate',
+    summary: 'make a random value and keep it',
+    load: async () => (await import('./commands/generate.js')).command,
+  },
+  {
+    name: 'edit',
+    summary: 'change a secret in your editor',
+    load: async () => (await import('./commands/edit.js')).command,
+  },
+  {
+    name: 'store',
+    summary: 'show which store is used, choose it, move secrets between stores',
+    load: async () => (await import('./commands/store.js')).command,
+  },
+  {
+    name: 'doctor',
+    summary: 'check what works, and say what to do',
+    load: async () => (await import('./commands/doctor.js')).command,
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    load: async () => (await import('./commands/completion.js')).command,
   },
   {
     name: 'version',
     summary: 'show the version',
     load: async () => (await import('./commands/version.js')).command,
+  },
+  {
+    name: 'help',
+    summary: 'explain a command, with examples',
+    load: async () => (await import('./commands/help.js')).command,
+  },
+]
+
+/** What the shells call; not listed. */
+export const HIDDEN: readonly CommandEntry[] = [
+  {
+    name: '__complete',
+    summary: 'complete an unfinished command line, for the shells',
+    load: async () => (await import('./commands/complete.js')).command,
   },
 ]

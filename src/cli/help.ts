@@ -92,6 +92,6 @@ Examples:
   se ls
   se store
 
-Exit status: 0 done, 1 failed, 2 wrong use, 3 not found, 4 locked or denied, 5 store or daemon unreachable.
+Exit status: 0 done, 1 failed, 2 wrong use, 3 not found, 4 locked or denied, 5 store unreachable.
 `
 }

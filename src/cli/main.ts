@@ -5,7 +5,7 @@
 
 import { looksLikeName, nearest } from '../nearest.js'
 import type { Command, CommandEntry, Context } from './command.js'
-import { COMMANDS } from './commands.js'
+import { COMMANDS, HIDDEN } from './commands.js'
 import { BrokenPipe, createOutput, isTerminal } from './output.js'
 import { parseArguments } from './parse-arguments.js'
 import { UsageError } from './usage-error.js'
@@ -52,6 +52,7 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Pro
       },
       env,
     }
+    if (command.values === true) (await import('../native/process.js')).harden()
     return (await command.run(context)) ?? 0
   } catch (error) {
     if (error instanceof BrokenPipe) return 0
@@ -68,7 +69,7 @@ async function findCommand(words: readonly string[]): Promise<{ command: Command
   if (first === '--version' || first === '-V')
     return { command: await entryNamed('version', COMMANDS).load(), words: 1 }
   if (first === 'help' && words.length === 1) return undefined
-  let entry = entryNamed(first, COMMANDS)
+  let entry = HIDDEN.find(({ name }) => name === first) ?? entryNamed(first, COMMANDS)
   let command = await entry.load()
   let count = 1
   while (command.commands !== undefined) {

@@ -101,6 +101,8 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
 }
 
 function takeShort(command: Command, argument: string, take: (flag: Flag, written: string, attached?: string) => void) {
+  const long = longNames(command).find((name) => name === argument.slice(1).split('=', 1)[0])
+  if (long !== undefined && long.length > 1) throw new UsageError(`unknown flag -${long}`, `did you mean --${long}?`)
   for (let at = 1; at < argument.length; at++) {
     const letter = argument[at] ?? ''
     const flag = [...command.flags, HELP_FLAG].find((candidate) => candidate.short === letter)

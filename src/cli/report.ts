@@ -34,5 +34,11 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
 /** Prints a problem line and its hint. */
 export function printProblem(stderr: Output, problem: string, hint?: string): void {
   const [start, end] = stderr.hasColour ? ['\u001b[31m', '\u001b[39m'] : ['', '']
-  stderr.write(`${start}se:${end} ${problem}\n${hint === undefined ? '' : `hint: ${hint}\n`}`)
+  stderr.write(`${start}se:${end} ${problem}\n`)
+  if (hint !== undefined) printHint(stderr, hint)
+}
+
+/** Prints a hint. */
+export function printHint(stderr: Output, hint: string): void {
+  stderr.write(`hint: ${hint}\n`)
 }

@@ -66,6 +66,7 @@ export interface ProcessBinding {
   promptSecret(text: string, confirm?: string): Promise<Outcome<SecretHandle>>
   secretFromArgument(fromEnd: number, offset: number): Outcome<SecretHandle>
   generateSecret(length: number, alphabet: string): Outcome<SecretHandle>
+  jsonMember(value: SecretHandle): Outcome<SecretHandle>
   writeSecret(fd: number, value: SecretHandle): Promise<Outcome<boolean>>
   writeSecretFile(path: string, value: SecretHandle): Promise<Outcome<null>>
   createEditFile(value: SecretHandle): Outcome<SecretEditFile>
@@ -139,6 +140,11 @@ export const alphabets = {
  */
 export function generateSecret(options: { length: number; alphabet: string }): SecretHandle {
   return unwrap(native().generateSecret(options.length, options.alphabet))
+}
+
+/** The value as a member of a JSON object: `"value":"…"`, or `"valueBase64":"…"` when it is not UTF-8. */
+export function jsonMember(value: SecretHandle): SecretHandle {
+  return unwrap(native().jsonMember(value))
 }
 
 /** Writes a value to a descriptor of this process. Answers false when the reader has gone. */

@@ -3,6 +3,7 @@
 mod held;
 pub mod outcome;
 pub mod process;
+pub mod protection;
 pub mod secret;
 pub mod store;
 pub mod task;

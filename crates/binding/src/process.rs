@@ -231,6 +231,12 @@ pub fn generate_secret(length: u32, alphabet: String) -> Outcome<SecretHandle> {
     Outcome::of(|| process_core::generate(length as usize, &alphabet).map(SecretHandle::new))
 }
 
+/// The value as a member of a JSON object: `"value":"…"`, or `"valueBase64":"…"` when it is not UTF-8.
+#[napi(ts_return_type = "Outcome<SecretHandle>")]
+pub fn json_member(value: &SecretHandle) -> Outcome<SecretHandle> {
+    Outcome::of(|| value.with(process_core::json_member)?.map(SecretHandle::new))
+}
+
 /// Writes a value to a descriptor. Answers false when the reader has gone.
 #[napi(ts_return_type = "Promise<Outcome<boolean>>")]
 pub fn write_secret<'env>(env: &'env Env, fd: i32, value: &SecretHandle) -> napi::Result<Object<'env>> {

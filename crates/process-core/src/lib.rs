@@ -13,6 +13,7 @@ mod exec;
 mod generate;
 mod harden;
 mod input;
+mod json_member;
 #[cfg(unix)]
 mod lookup;
 mod output;
@@ -32,6 +33,7 @@ pub use exec::exec;
 pub use generate::generate;
 pub use harden::harden;
 pub use input::{Input, Mode, from_argument, from_stdin};
+pub use json_member::json_member;
 pub use output::{write_file, write_to};
 pub use prompt::prompt;
 pub use render::{Format, render};

@@ -1,0 +1,34 @@
+/** `se __complete`: what the completion scripts call. Not in the list of commands; fails silently. */
+import type { Command } from '../command.js'
+import { COMMANDS } from '../commands.js'
+
+/** Completes an unfinished command line: the kind of the offer, then a word a line with what it means. */
+export const command: Command = {
+  name: '__complete',
+  summary: 'complete an unfinished command line, for the shells',
+  usage: ['-- WORD...'],
+  description: [
+    'The first line is words, files, folders or programs; each further line a word, a tab and its meaning.',
+  ],
+  flags: [],
+  positionals: [],
+  rest: { name: 'WORD', optional: true },
+  examples: [],
+  async run({ rest, stdout }) {
+    const { complete } = await import('../complete.js')
+    const { kind, words } = await complete(rest, COMMANDS, idsOfChosenStore)
+    stdout.write(`${kind}\n${words.map(({ word, note = '' }) => `${word}\t${note}\n`).join('')}`)
+    return 0
+  },
+}
+
+/** The ids of the chosen store; none when that would need a person, or fails. */
+async function idsOfChosenStore(prefix: string): Promise<readonly string[]> {
+  try {
+    const { openStore } = await import('../../store/open-store.js')
+    using store = await openStore({ prompt: false })
+    return (await store.list()).map(({ id }) => id).filter((id) => id.startsWith(prefix))
+  } catch {
+    return []
+  }
+}

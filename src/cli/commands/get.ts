@@ -1,0 +1,53 @@
+/** `se get`: shows that a secret is there, or gives its value out. Asks the engine. */
+import { idArgument } from '../arguments.js'
+import type { Command } from '../command.js'
+import { jsonFlag } from '../flags.js'
+
+/** Shows a secret. */
+export const command: Command = {
+  name: 'get',
+  summary: 'show a secret, or give its value out',
+  usage: ['ID [--reveal] [--json]', 'ID --output FILE'],
+  description: [
+    'Without a flag the value stays hidden. --reveal prints it alone, byte for byte; a line end is added on a terminal only. ' +
+      'It is read from every plugin of the engine: one answer is wanted, and several are refused by name.',
+  ],
+  flags: [
+    { name: 'reveal', short: 'r', summary: 'print the value' },
+    {
+      name: 'output',
+      short: 'o',
+      value: 'FILE',
+      complete: 'file',
+      excludes: ['reveal', 'json'],
+      summary: 'write the value to a file that only you may read (0600), whole or not at all',
+    },
+    jsonFlag(
+      'id, plugin, version, metadata, createdAt, resolvedAt, expiresAt, bytes; with --reveal also value or valueBase64',
+    ),
+  ],
+  positionals: [{ name: 'ID', complete: 'id' }],
+  examples: [
+    { note: 'is it there?', command: 'se get postgres/prod/password' },
+    { note: 'to the clipboard', command: 'se get postgres/prod/password --reveal | wl-copy' },
+    { note: 'a key that a program reads from a file', command: 'se get deploy/key --output ~/.ssh/deploy' },
+  ],
+  values: true,
+  async run(context) {
+    const { flags, positionals, stdout } = context
+    const id = await idArgument(positionals[0] ?? '')
+    const [{ resolve }, { openCliEngine }] = await Promise.all([
+      import('../../resolve.js'),
+      import('../open-engine.js'),
+    ])
+    const { engine, timeoutMs } = await openCliEngine(context)
+    using secret = await resolve(`se://${id}`, { engine, timeoutMs })
+    const values = await import('../values.js')
+    const output = flags.value('output')
+    if (output !== undefined) await values.writeValueFile(output, secret)
+    else if (flags.has('json')) await values.writeJson(stdout, secret, flags.has('reveal'))
+    else if (flags.has('reveal')) await values.writeValue(stdout, secret)
+    else stdout.write(`ID: ${secret.id}\nValue: **********\n`)
+    return 0
+  },
+}

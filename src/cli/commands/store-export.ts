@@ -1,0 +1,26 @@
+/** `se store export`: copies secrets between stores; values are never written anywhere else. */
+import { STORE_KINDS } from '../../config/settings.js'
+import type { Command } from '../command.js'
+import { COPY_FLAGS, copySecrets } from '../copy-secrets.js'
+
+/** Copies secrets to another store. */
+export const command: Command = {
+  name: 'store export',
+  summary: 'copy secrets from the chosen store into another one',
+  usage: ['STORE [PATTERN] [--force] [--dry-run]'],
+  description: [
+    'Metadata comes along, and the secrets stay where they were. All are read before any is written; when an ID is kept already ' +
+      'where they go, nothing is written, unless --force is given. Prints the IDs.',
+  ],
+  flags: COPY_FLAGS,
+  positionals: [
+    { name: 'STORE', choices: STORE_KINDS },
+    { name: 'PATTERN', optional: true, complete: 'id' },
+  ],
+  examples: [
+    { note: 'into the keychain', command: 'se store export keychain' },
+    { note: 'a part, into another file', command: "se store export file 'ci/**' --path ci.age --identity ci-key.age" },
+  ],
+  values: true,
+  run: (context) => copySecrets(context, 'export'),
+}

@@ -1,0 +1,58 @@
+/** Copies secrets between two stores, for `se store import` and `se store export`. */
+import { filePlace } from '../config/choose-store.js'
+import { readConfig } from '../config/config.js'
+import type { StoreKind } from '../config/settings.js'
+import { createError } from '../errors/secrets-error.js'
+import { openStore, type StoreOptions } from '../store/open-store.js'
+import type { Context, Flag } from './command.js'
+import { forceFlag } from './flags.js'
+import { knownPassphrase } from './passphrase.js'
+import { UsageError } from './usage-error.js'
+
+/** The flags of both commands. */
+export const COPY_FLAGS: readonly Flag[] = [
+  forceFlag('replace what is kept already'),
+  { name: 'dry-run', summary: 'print the IDs that would be copied, and copy nothing' },
+  {
+    name: 'path',
+    value: 'FILE',
+    complete: 'file',
+    summary: 'the encrypted file that STORE is, instead of the usual one',
+  },
+  { name: 'identity', value: 'FILE', complete: 'file', summary: 'its key; beside it by default' },
+]
+
+/** Copies what the pattern matches, from or to the store that the first argument names. */
+export async function copySecrets(context: Context, direction: 'import' | 'export'): Promise<number> {
+  const { flags, positionals, stdout, env } = context
+  const kind = positionals[0] as StoreKind
+  const pattern = positionals[1] ?? '**'
+  const asked = { path: flags.value('path'), identity: flags.value('identity') }
+  if (kind === 'keychain' && (asked.path ?? asked.identity) !== undefined) {
+    throw new UsageError('--path and --identity are for the encrypted file', 'write file instead of keychain')
+  }
+  const config = await readConfig(env)
+  const passphrase = knownPassphrase(config.passphraseFile?.value)
+  const other: StoreOptions = { kind, passphrase, ...(kind === 'file' ? filePlace(asked, config) : {}) }
+  using chosen = await openStore({ kind: 'auto', passphrase })
+  using named = await openStore(other)
+  const places = [await chosen.describe(), await named.describe()].map((facts) => `${facts.kind} ${facts.location}`)
+  if (places[0] === places[1]) {
+    throw createError('SE_INVALID_OPTION', 'both stores are the same one', { hint: 'se store shows the chosen one' })
+  }
+  const [source, target] = direction === 'import' ? [named, chosen] : [chosen, named]
+  if (flags.has('dry-run')) {
+    const infos = await source.list(pattern)
+    stdout.write(infos.map(({ id }) => `${id}\n`).join(''))
+    return 0
+  }
+  const secrets = await source.getMany(pattern)
+  try {
+    const entries = secrets.map((value) => ({ id: value.id, value, metadata: value.metadata }))
+    await target.setMany(entries, { overwrite: flags.has('force') })
+    stdout.write(entries.map(({ id }) => `${id}\n`).join(''))
+  } finally {
+    for (const secret of secrets) secret.dispose()
+  }
+  return 0
+}

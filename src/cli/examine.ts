@@ -1,0 +1,163 @@
+/** The checks of `se doctor`. Each answers with a finding, whatever happens: a failure is what doctor is there to tell. */
+import { describeOrigin, readConfig } from '../config/config.js'
+import { OTHER_VARIABLES, SETTINGS } from '../config/settings.js'
+import { SecretsError } from '../errors/secrets-error.js'
+import { nearest } from '../nearest.js'
+
+/** A finding. */
+export interface Check {
+  /** What was looked at, such as `store`. */
+  readonly name: string
+  readonly status: 'ok' | 'warn' | 'fail'
+  /** What was found, in one line. */
+  readonly summary: string
+  /** What to do, where something can be done. */
+  readonly advice?: string
+  /** The same for programs. */
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+/** Looks at everything. */
+export async function examine(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  const checks = [nodeCheck(process.versions.node, env)]
+  for (const check of [addonCheck, memoryCheck, configCheck, storeCheck]) {
+    checks.push(...(await check(env).catch((error: unknown) => [failed(check.name.replace(/Check$/, ''), error)])))
+  }
+  return checks
+}
+
+function failed(name: string, error: unknown): Check {
+  const known = SecretsError.is(error)
+  return {
+    name,
+    status: 'fail',
+    summary: known ? error.message : 'a fault of se itself',
+    ...(known && error.hint !== undefined ? { advice: error.hint } : {}),
+    facts: known ? { code: error.code, ...error.details } : {},
+  }
+}
+
+/** Node's version, and a variable that makes Node 20 slow to start. */
+export function nodeCheck(version: string, env: NodeJS.ProcessEnv): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const facts = { version, extraCaCerts: env['NODE_EXTRA_CA_CERTS'] !== undefined }
+  if (major < 20 || (major === 20 && minor < 19)) {
+    return {
+      name: 'node',
+      status: 'fail',
+      summary: `Node ${version} is too old`,
+      advice: 'install 20.19 or newer',
+      facts,
+    }
+  }
+  if (major < 22 && facts.extraCaCerts) {
+    return {
+      name: 'node',
+      status: 'warn',
+      summary: `Node ${version} reads the file of NODE_EXTRA_CA_CERTS at every start, which triples its time`,
+      advice: 'use Node 22 or newer, or unset NODE_EXTRA_CA_CERTS for se',
+      facts,
+    }
+  }
+  return { name: 'node', status: 'ok', summary: `Node ${version}`, facts }
+}
+
+async function addonCheck(): Promise<Check[]> {
+  const { native, platformName } = await import('../native/load.js')
+  native()
+  const platform = platformName()
+  return [{ name: 'addon', status: 'ok', summary: `the native part for ${platform} is loaded`, facts: { platform } }]
+}
+
+async function memoryCheck(): Promise<Check[]> {
+  const [{ native }, { unwrap }] = await Promise.all([import('../native/load.js'), import('../native/outcome.js')])
+  const facts = { ...unwrap(native().memoryProtectionNow()) }
+  const { locked, excludedFromCore, lockLimitBytes } = facts
+  const limit = lockLimitBytes === undefined ? '' : ` (at most ${Math.floor(lockLimitBytes / 1024)} KiB)`
+  const swap: Check = locked
+    ? { name: 'memory', status: 'ok', summary: `values are kept out of swap${limit}`, facts }
+    : {
+        name: 'memory',
+        status: 'warn',
+        summary: 'values may be written to swap: the system does not let this process lock memory',
+        advice: 'raise the limit (ulimit -l, LimitMEMLOCK=), or encrypt the swap',
+        facts,
+      }
+  const core: Check = excludedFromCore
+    ? { name: 'core dumps', status: 'ok', summary: 'values are left out of core dumps', facts: { excludedFromCore } }
+    : {
+        name: 'core dumps',
+        status: 'warn',
+        summary: 'values would be in a core dump of a program that uses the library',
+        advice: 'turn core dumps off for such programs (ulimit -c 0); se itself makes none while it handles values',
+        facts: { excludedFromCore },
+      }
+  return [swap, core]
+}
+
+async function configCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  const config = await readConfig(env)
+  const settings = {
+    store: config.store,
+    storePath: config.storePath,
+    identity: config.identity,
+    passphraseFile: config.passphraseFile,
+    timeoutMs: config.timeoutMs,
+  }
+  const set = Object.entries(settings).flatMap(([name, setting]) =>
+    setting === undefined ? [] : [{ name, value: setting.value, from: describeOrigin(setting.origin) }],
+  )
+  const passphrase = env['SE_PASSPHRASE'] ? [{ name: 'passphrase', value: '[redacted]', from: 'SE_PASSPHRASE' }] : []
+  const checks: Check[] = [
+    {
+      name: 'configuration',
+      status: 'ok',
+      summary: config.fileExists ? `read from ${config.file}` : `${config.file} is not there, which is fine`,
+      facts: { file: config.file, fileExists: config.fileExists },
+    },
+    ...[...set, ...passphrase].map(
+      ({ name, value, from }): Check => ({
+        name: `setting ${name}`,
+        status: 'ok',
+        summary: `${value} (${from})`,
+        facts: { value, from },
+      }),
+    ),
+  ]
+  const known = [...Object.values(SETTINGS).map(({ variable }) => variable as string), ...OTHER_VARIABLES]
+  for (const name of Object.keys(env).filter((key) => /^SE_[A-Z_]+$/.test(key) && !known.includes(key))) {
+    const meant = nearest(
+      name.toLowerCase(),
+      known.map((key) => key.toLowerCase()),
+    )?.toUpperCase()
+    if (meant === undefined) continue // another program's
+    const advice = `did you mean ${meant}?`
+    checks.push({
+      name: 'variables',
+      status: 'warn',
+      summary: `${name} is not one of ours`,
+      advice,
+      facts: { name, meant },
+    })
+  }
+  return checks
+}
+
+async function storeCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  const { describeStore } = await import('./describe-store.js')
+  const facts = await describeStore(undefined, env)
+  const { kind, backend, location, encryption, chosen, locked } = facts
+  const state = locked === true ? ', locked' : ''
+  const checks: Check[] = [
+    {
+      name: 'store',
+      status: 'ok',
+      summary: `${kind} (${backend}) at ${location}${state}; ${encryption}; ${chosen}`,
+      facts: { ...facts },
+    },
+  ]
+  if (!facts.survivesReboot) {
+    checks.push({ name: 'store', status: 'warn', summary: 'its secrets are gone after a reboot', facts: {} })
+  }
+  return checks
+}

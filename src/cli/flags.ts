@@ -1,0 +1,30 @@
+/** Flags that several commands share. */
+import { STORE_KINDS } from '../config/settings.js'
+import type { Flag } from './command.js'
+
+/** Which store a command acts on, instead of the configured one. */
+export const STORE_FLAG: Flag = {
+  name: 'store',
+  value: 'STORE',
+  choices: STORE_KINDS,
+  summary: 'act on this store, instead of the chosen one: keychain or file',
+}
+
+/** Facts beside a value. */
+export const METADATA_FLAG: Flag = {
+  name: 'metadata',
+  short: 'm',
+  value: 'KEY=VALUE',
+  repeat: true,
+  summary: 'keep a fact beside the value; it is not secret',
+}
+
+/** A flag that replaces what is there. */
+export function forceFlag(summary: string): Flag {
+  return { name: 'force', short: 'f', summary }
+}
+
+/** A flag that prints JSON of this shape. */
+export function jsonFlag(shape: string): Flag {
+  return { name: 'json', summary: `print JSON: ${shape}` }
+}
