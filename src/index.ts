@@ -30,9 +30,9 @@ export {
   StoreError,
 } from './errors/secrets-error.js'
 export { isId, parseId } from './id.js'
-export { type Pattern, parsePattern } from './pattern.js'
+export { Pattern, parsePattern } from './pattern.js'
 export { type KeychainOptions, keychain } from './plugins/keychain.js'
-export { parseReference, type Reference } from './reference.js'
+export { isReference, parseReference, type Reference } from './reference.js'
 export { type Resolution, type ResolveOptions, resolve, resolveAll, resolveEach } from './resolve.js'
 export { resolveEnv } from './resolve-env.js'
 export { Secret, type SecretFacts } from './secret.js'

@@ -1,30 +1,333 @@
 //! The encrypted file: secrets in one age file, written to the recipient of an identity file beside it.
+//!
+//! Readers take no lock: a write replaces the file as a whole. Writers take turns. What was decrypted is kept for the
+//! life of the store, and used for as long as the file is the one it came from: reading many secrets is one decryption,
+//! and what other processes write is seen.
 
+mod cipher;
+mod content;
+mod disk;
+mod identity;
+
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Code, Error, Result, SecretBytes, Store};
+use content::{Content, Stored};
+use disk::Stamp;
+use identity::{Identity, Opened};
+use pattern_matcher::{Id, Pattern};
+
+use crate::limits::{check_new, exists, not_found};
+use crate::{
+    Code, Description, Error, Info, Item, MAX_METADATA_BYTES, MAX_VALUE_BYTES, NewItem, Result, SecretBytes, Selection,
+    Store, in_use,
+};
 
 /// Answers with the passphrase of an identity file. Called only when one is needed; may ask a person.
 pub type Passphrase = Arc<dyn Fn() -> Result<SecretBytes> + Send + Sync>;
 
 /// Where the encrypted file is, and what opens it.
+#[derive(Clone)]
 pub struct FileOptions {
-    /// The store, such as `store.age`.
+    /// The store, such as `store.age`. Writing makes a lock file beside it (`store.age.lock`), which stays.
     pub store: PathBuf,
-    /// The identity file (0600), in age's own format; itself encrypted where its owner wanted a passphrase.
+    /// The identity file (0600), in age's own format; itself encrypted where its owner wanted a passphrase. It belongs
+    /// to this store alone.
     pub identity: PathBuf,
     /// Where the passphrase comes from, when the identity file is encrypted. None: `InteractionRequired` then.
     pub passphrase: Option<Passphrase>,
 }
 
-/// Makes a new identity file and an empty store. Either there already → `Exists`, and nothing is changed.
-/// With a passphrase, the identity file is encrypted to it (scrypt, work factor 18).
-pub fn create(_options: &FileOptions, _passphrase: Option<&SecretBytes>) -> Result<()> {
-    Err(Error::new(Code::Unsupported, "the encrypted file cannot be made yet"))
+/// Makes a new identity file and an empty store, and the folders for them (0700). Either there already → `Exists`
+/// (detail `path`), and nothing is changed. A folder that others can write to → `LaxMode`.
+/// With a passphrase (UTF-8, not empty), the identity file is encrypted to it (scrypt, work factor 18: about a second).
+pub fn create(options: &FileOptions, passphrase: Option<&SecretBytes>) -> Result<()> {
+    let FileOptions { store, identity: identity_path, .. } = options;
+    for path in [store, identity_path] {
+        disk::make_folder(path)?;
+        disk::check_folder(path)?;
+    }
+    let _lock = disk::lock(store)?;
+    for path in [store, identity_path] {
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::new(Code::Exists, format!("{} is there already", path.display()))
+                .with_detail("path", path.display())
+                .with_hint(
+                    "an identity that has lost its store still opens backups of it: move it away, do not delete it",
+                ));
+        }
+    }
+    let identity = Identity::generate();
+    identity.save(identity_path, passphrase)?;
+    let written = disk::replace(store, |out| cipher::seal(store, &Content::default(), &identity, out));
+    written.map(drop).inspect_err(|_| {
+        // A key that opens nothing is in the way of the next try. Should this fail too, that try says so.
+        let _ = std::fs::remove_file(identity_path);
+    })
 }
 
 /// Opens the encrypted file. Reads nothing but file modes until the first operation.
-pub fn open(_options: FileOptions) -> Result<Box<dyn Store>> {
-    Err(Error::new(Code::StoreUnavailable, "the encrypted file cannot be opened yet"))
+/// One of the files absent → `StoreUnavailable` (detail `path`): a store that was lost does not look empty. Readable or
+/// writable by others, or in a folder that others can write to → `LaxMode`, with the command that mends it. A symbolic
+/// link, or no regular file → `Unsupported`.
+pub fn open(options: FileOptions) -> Result<Box<dyn Store>> {
+    FileStore::open(options).map(|store| Box::new(store) as _)
+}
+
+/// Gives the identity file another passphrase, or with `None` leaves it unencrypted. Whoever has a copy of the old file
+/// can still open it with the old passphrase, and then the store: see [`rotate_key`].
+pub fn change_passphrase(options: &FileOptions, passphrase: Option<&SecretBytes>) -> Result<()> {
+    let FileOptions { store, identity, .. } = options;
+    FileStore::open(options.clone())?;
+    let _lock = disk::lock(store)?;
+    Identity::open(identity, options.passphrase.as_ref())?.identity.save(identity, passphrase)
+}
+
+/// Makes a new key, writes the store to it and removes the old one; the passphrase stays. Old copies of the store open
+/// with old copies of the identity file as before. A crash in between leaves both keys in the identity file and a store
+/// that opens with one of them; calling this again finishes it.
+pub fn rotate_key(options: &FileOptions) -> Result<()> {
+    let FileOptions { store, identity: path, .. } = options;
+    let file_store = FileStore::open(options.clone())?;
+    let _in_use = in_use();
+    let _lock = disk::lock(store)?;
+    let Opened { identity, stamp, passphrase } = Identity::open(path, options.passphrase.as_ref())?;
+    let both = Arc::new(identity.with_new_key()?);
+    let content = {
+        let mut cache = file_store.cache();
+        cache.identity = Some((stamp, Arc::new(identity)));
+        file_store.read(&mut cache)?
+    };
+    both.save(path, passphrase.as_ref())?;
+    file_store.write(&content, &both)?;
+    both.first_key_only()?.save(path, passphrase.as_ref())
+}
+
+/// The recipients that can read the store beside the owner of the identity, as age writes them (`age1…`).
+pub fn recipients(options: &FileOptions) -> Result<Vec<String>> {
+    let store = FileStore::open(options.clone())?;
+    Ok(store.content()?.recipients.clone())
+}
+
+/// Lets another key read the store from now on (`age1…`; else `InvalidOption`). Its owner opens the file with `age`, or
+/// with se-native and an identity file that holds the key. Adding it again changes nothing.
+pub fn add_recipient(options: &FileOptions, recipient: &str) -> Result<()> {
+    let recipient = cipher::parse_recipient(recipient)?.to_string();
+    FileStore::open(options.clone())?.update(|content| {
+        let new = !content.recipients.contains(&recipient);
+        if new {
+            content.recipients.push(recipient);
+        }
+        Ok(new)
+    })
+}
+
+/// Takes a recipient away: it cannot read what is written from now on. It keeps what it has read, so rotate the secrets
+/// too. Not one of the recipients → `NotFound`.
+pub fn remove_recipient(options: &FileOptions, recipient: &str) -> Result<()> {
+    let recipient = cipher::parse_recipient(recipient)?.to_string();
+    FileStore::open(options.clone())?.update(|content| {
+        let at = content
+            .recipients
+            .iter()
+            .position(|known| *known == recipient)
+            .ok_or_else(|| Error::new(Code::NotFound, format!("{recipient} is not a recipient of the store")))?;
+        content.recipients.remove(at);
+        Ok(true)
+    })
+}
+
+struct FileStore {
+    options: FileOptions,
+    cache: Mutex<Cache>,
+}
+
+/// What was decrypted, each with the file that it came from.
+#[derive(Default)]
+struct Cache {
+    identity: Option<(Stamp, Arc<Identity>)>,
+    content: Option<(Stamp, Arc<Content>)>,
+}
+
+impl FileStore {
+    fn open(options: FileOptions) -> Result<Self> {
+        let FileOptions { store, identity, .. } = &options;
+        for path in [store, identity] {
+            disk::check_folder(path)?;
+            disk::open(path).map_err(|error| match error.code() {
+                Code::StoreUnavailable => error.with_hint(
+                    "put it back from a backup; `se store use file` makes a new store where there is neither",
+                ),
+                _ => error,
+            })?;
+        }
+        Ok(Self { options, cache: Mutex::default() })
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn content(&self) -> Result<Arc<Content>> {
+        self.read(&mut self.cache())
+    }
+
+    /// The content as it is now; decrypts only what was not read before.
+    fn read(&self, cache: &mut Cache) -> Result<Arc<Content>> {
+        let path = &self.options.store;
+        let failed = |error| disk::failure("read", path, error);
+        let mut file = disk::open(path)?;
+        let stamp = Stamp::of(&file).map_err(failed)?;
+        if let Some((read, content)) = &cache.content
+            && *read == stamp
+        {
+            return Ok(Arc::clone(content));
+        }
+        disk::check_folder(path)?;
+        let mut sealed = Vec::new();
+        // What encryption adds is much less than a hundredth.
+        file.by_ref()
+            .take(cipher::MAX_CONTENT_BYTES + cipher::MAX_CONTENT_BYTES / 100)
+            .read_to_end(&mut sealed)
+            .map_err(failed)?;
+        let known = cache.identity.is_some();
+        let mut opened = cipher::open(path, &sealed, &*self.identity(cache)?);
+        if known && opened.as_ref().is_err_and(|error| error.code() == Code::WrongKey) {
+            // Another process may have changed the key since we read it.
+            let (read, _) = cache.identity.as_ref().expect("known");
+            let now = disk::open(&self.options.identity).and_then(|file| {
+                Stamp::of(&file).map_err(|error| disk::failure("read", &self.options.identity, error))
+            })?;
+            if *read != now {
+                cache.identity = None;
+                opened = cipher::open(path, &sealed, &*self.identity(cache)?);
+            }
+        }
+        let content = Arc::new(opened?);
+        cache.content = Some((stamp, Arc::clone(&content)));
+        Ok(content)
+    }
+
+    fn identity(&self, cache: &mut Cache) -> Result<Arc<Identity>> {
+        if let Some((_, identity)) = &cache.identity {
+            return Ok(Arc::clone(identity));
+        }
+        disk::check_folder(&self.options.identity)?;
+        let Opened { identity, stamp, .. } = Identity::open(&self.options.identity, self.options.passphrase.as_ref())?;
+        let identity = Arc::new(identity);
+        cache.identity = Some((stamp, Arc::clone(&identity)));
+        Ok(identity)
+    }
+
+    /// Changes the content in its turn: `change` gets what is there now, and says whether it did anything.
+    fn update(&self, change: impl FnOnce(&mut Content) -> Result<bool>) -> Result<()> {
+        // A regular exit in between must not wipe what is being written.
+        let _in_use = in_use();
+        disk::check_folder(&self.options.store)?;
+        let _lock = disk::lock(&self.options.store)?;
+        let (current, identity) = {
+            let mut cache = self.cache();
+            (self.read(&mut cache)?, self.identity(&mut cache)?)
+        };
+        let mut content = Content::clone(&current);
+        if !change(&mut content)? {
+            return Ok(());
+        }
+        // Readers go on with what was there while this is written.
+        let stamp = self.write(&content, &identity)?;
+        self.cache().content = stamp.map(|stamp| (stamp, Arc::new(content)));
+        Ok(())
+    }
+
+    /// Replaces the file; the caller holds the lock. None: written, but the next read must look again.
+    fn write(&self, content: &Content, identity: &Identity) -> Result<Option<Stamp>> {
+        let path = &self.options.store;
+        let file = disk::replace(path, |out| cipher::seal(path, content, identity, out))?;
+        Ok(Stamp::of(&file).ok())
+    }
+}
+
+impl Store for FileStore {
+    fn describe(&self) -> Result<Description> {
+        let encrypted = identity::is_encrypted(&self.options.identity).ok();
+        let key = self.options.identity.display();
+        Ok(Description {
+            kind: "file",
+            backend: "age".into(),
+            location: self.options.store.display().to_string(),
+            encryption: match encrypted {
+                Some(true) => format!("age (X25519), its key in {key}, encrypted with a passphrase (scrypt)"),
+                Some(false) => format!("age (X25519), its key in {key}, protected by the file's mode only"),
+                None => format!("age (X25519), its key in {key}, which cannot be read"),
+            },
+            survives_reboot: true,
+            locked: encrypted.map(|encrypted| encrypted && self.cache().identity.is_none()),
+            max_value_bytes: MAX_VALUE_BYTES,
+        })
+    }
+
+    fn get(&self, id: &Id) -> Result<Item> {
+        self.content()?.secrets.get(id).map(|stored| stored.item(id)).ok_or_else(|| not_found(id))
+    }
+
+    fn get_many(&self, selection: &Selection) -> Result<Vec<Item>> {
+        let content = self.content()?;
+        Ok(match selection {
+            Selection::Ids(ids) => {
+                let ids: BTreeSet<_> = ids.iter().collect();
+                ids.into_iter().filter_map(|id| Some(content.secrets.get(id)?.item(id))).collect()
+            }
+            Selection::Pattern(pattern) => content
+                .secrets
+                .iter()
+                .filter(|(id, _)| pattern.matches(id.as_str()))
+                .map(|(id, stored)| stored.item(id))
+                .collect(),
+        })
+    }
+
+    fn list(&self, pattern: &Pattern) -> Result<Vec<Info>> {
+        let content = self.content()?;
+        let matching = content.secrets.iter().filter(|(id, _)| pattern.matches(id.as_str()));
+        Ok(matching.map(|(id, stored)| stored.info(id)).collect())
+    }
+
+    fn set_many(&self, items: Vec<NewItem>, overwrite: bool) -> Result<()> {
+        check_new(&items, MAX_VALUE_BYTES, MAX_METADATA_BYTES)?;
+        self.update(|content| {
+            if let Some(item) = items.iter().find(|item| !overwrite && content.secrets.contains_key(&item.id)) {
+                return Err(exists(&item.id));
+            }
+            let (any, modified) = (!items.is_empty(), content::now());
+            for NewItem { id, value, metadata } in items {
+                let created = content.secrets.get(&id).map_or(modified, |old| old.created);
+                content.secrets.insert(id, Arc::new(Stored { value, metadata, created, modified }));
+            }
+            Ok(any)
+        })
+    }
+
+    fn delete(&self, id: &Id) -> Result<()> {
+        self.update(|content| content.secrets.remove(id).map(|_| true).ok_or_else(|| not_found(id)))
+    }
+
+    fn rename(&self, from: &Id, to: &Id, overwrite: bool) -> Result<()> {
+        self.update(|content| {
+            if !content.secrets.contains_key(from) {
+                return Err(not_found(from));
+            }
+            if from == to {
+                return Ok(false);
+            }
+            if !overwrite && content.secrets.contains_key(to) {
+                return Err(exists(to));
+            }
+            if let Some(stored) = content.secrets.remove(from) {
+                content.secrets.insert(to.clone(), stored);
+            }
+            Ok(true)
+        })
+    }
 }

@@ -1,6 +1,8 @@
-//! What every store checks before it writes, so that all of them refuse the same things in the same words.
+//! What every store refuses, so that all of them do it in the same words.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use pattern_matcher::Id;
 
 use crate::{Code, Error, NewItem, Result};
 
@@ -44,4 +46,14 @@ pub(crate) fn check_new(items: &[NewItem], max_value_bytes: usize, max_metadata_
 
 fn metadata_bytes(metadata: &BTreeMap<String, String>) -> usize {
     metadata.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
+/// Nothing is stored under the id.
+pub(crate) fn not_found(id: &Id) -> Error {
+    Error::new(Code::NotFound, format!("no secret is stored under {id}")).with_detail("id", id)
+}
+
+/// The id is taken, and overwriting was not asked for.
+pub(crate) fn exists(id: &Id) -> Error {
+    Error::new(Code::Exists, format!("a secret is stored under {id} already")).with_detail("id", id)
 }

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use pattern_matcher::{Id, Pattern};
 
-use crate::limits::{MAX_METADATA_BYTES, check_new};
-use crate::{Code, Description, Error, Info, Item, MAX_VALUE_BYTES, NewItem, Result, SecretBytes, Selection, Store};
+use crate::limits::{MAX_METADATA_BYTES, check_new, exists, not_found};
+use crate::{Description, Info, Item, MAX_VALUE_BYTES, NewItem, Result, SecretBytes, Selection, Store};
 
 /// Keeps secrets in wiping memory. Clones are the same store, which ends with the last of them.
 #[derive(Clone, Default)]
@@ -23,14 +23,6 @@ impl MemoryStore {
 
 fn copy(item: &Item) -> Item {
     Item { info: item.info.clone(), value: SecretBytes::copy_from(item.value.as_bytes()) }
-}
-
-fn not_found(id: &Id) -> Error {
-    Error::new(Code::NotFound, format!("no secret is stored under {id}")).with_detail("id", id)
-}
-
-fn exists(id: &Id) -> Error {
-    Error::new(Code::Exists, format!("a secret is stored under {id} already")).with_detail("id", id)
 }
 
 impl Store for MemoryStore {

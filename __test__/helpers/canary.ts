@@ -1,0 +1,55 @@
+// Looks for a canary where a value must not be: files, folders, and the memory of another process.
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Canary } from '../../src/testing/canary.js'
+
+export { Canary } from '../../src/testing/canary.js'
+
+/** Every place in a folder, at any depth, where the canary is: `path: form`. Names of files count. */
+export function canaryInFiles(canary: Canary, folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
+    const path = join(folder, name)
+    const form = canary.foundIn(name) ?? (statSync(path).isFile() ? canary.foundIn(readFileSync(path)) : undefined)
+    return form === undefined ? [] : [`${path}: ${form}`]
+  })
+}
+
+/**
+ * Every place in the writable memory of a process where the canary is: `mapping: form`. Linux only. Never scan the
+ * process that holds the canary itself.
+ */
+export function canaryInMemory(canary: Canary, pid: number): string[] {
+  const found = new Set<string>()
+  const memory = openSync(`/proc/${pid}/mem`, 'r')
+  try {
+    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+      const match = /^([0-9a-f]+)-([0-9a-f]+) rw\S+ \S+ \S+ \S+\s*(.*)$/.exec(line)
+      if (match === null) continue
+      const [, from, to, name] = match as unknown as [string, string, string, string]
+      for (const form of scan(memory, Number.parseInt(from, 16), Number.parseInt(to, 16), canary)) {
+        found.add(`${name || 'anonymous memory'}: ${form}`)
+      }
+    }
+  } finally {
+    closeSync(memory)
+  }
+  return [...found]
+}
+
+const CHUNK = 8 << 20
+const OVERLAP = 4096
+
+function* scan(memory: number, from: number, to: number, canary: Canary): Generator<string> {
+  const chunk = Buffer.allocUnsafe(Math.min(CHUNK, to - from))
+  for (let at = from; at < to; at += CHUNK - OVERLAP) {
+    let read: number
+    try {
+      read = readSync(memory, chunk, 0, Math.min(chunk.length, to - at), at)
+    } catch {
+      return // a mapping without memory behind it, or one that has gone
+    }
+    const form = canary.foundIn(chunk.subarray(0, read))
+    if (form !== undefined) yield form
+    if (at + read >= to) return
+  }
+}

@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import test from 'ava'
+import { InternalError, type SecretsError } from '../src/index.js'
+import type { NativeBinding } from '../src/native/binding.js'
+import { load, native, platformName } from '../src/native/load.js'
+
+const binding = { nativeErrorCodes: () => [] } as unknown as NativeBinding
+
+function missing(name: string): never {
+  throw Object.assign(new Error(`Cannot find module '${name}'\nRequire stack:\n- here`), { code: 'MODULE_NOT_FOUND' })
+}
+
+test('the package of the platform is tried first, and nothing else when it is there', (t) => {
+  const tried: string[] = []
+  const found = load((name) => {
+    tried.push(name)
+    return binding
+  }, 'linux-x64-gnu')
+  t.is(found, binding)
+  t.deepEqual(tried, ['se-native-linux-x64-gnu'])
+})
+
+test('a local build is tried next', (t) => {
+  const found = load((name) => (name.endsWith('.node') ? binding : missing(name)), 'linux-x64-gnu')
+  t.is(found, binding)
+})
+
+test('SE_NATIVE_MISSING lists every attempt with its error, on a line each', (t) => {
+  const error = t.throws(() => load(missing, 'linux-arm64-musl'), { code: 'SE_NATIVE_MISSING' }) as SecretsError
+  t.true(error instanceof InternalError)
+  t.deepEqual(error.details, {
+    platform: 'linux-arm64-musl',
+    attempts: [
+      { from: 'se-native-linux-arm64-musl', error: "Cannot find module 'se-native-linux-arm64-musl'" },
+      {
+        from: '../../se-native.linux-arm64-musl.node',
+        error: "Cannot find module '../../se-native.linux-arm64-musl.node'",
+      },
+    ],
+  })
+  t.is(error.message.split('\n').length, 3)
+  t.true(error.hint?.includes('npm install se-native-linux-arm64-musl'))
+})
+
+test('a library that cannot be loaded is an attempt that failed, not a crash', (t) => {
+  const broken = (name: string): never => {
+    throw Object.assign(new Error(`${name}: invalid ELF header`), { code: 'ERR_DLOPEN_FAILED' })
+  }
+  const error = t.throws(() => load(broken, 'linux-x64-gnu'), { code: 'SE_NATIVE_MISSING' })
+  t.true(error?.message.includes('invalid ELF header'))
+})
+
+test('the name of the platform is that of the local build, found without spawning anything', (t) => {
+  t.true(existsSync(new URL(`../se-native.${platformName()}.node`, import.meta.url)))
+})
+
+test('the native part is loaded once', (t) => {
+  t.is(native(), native())
+  t.is(createRequire(import.meta.url)(`../se-native.${platformName()}.node`), native())
+})

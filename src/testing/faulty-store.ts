@@ -1,0 +1,83 @@
+import type { ErrorCode } from '../errors/codes.js'
+import type { NativeStore } from '../native/store.js'
+
+/** An operation of a store that can be made to fail or to wait. */
+export type StoreOperation = 'get' | 'getMany' | 'list' | 'set' | 'delete' | 'rename' | 'describe'
+
+/** Makes operations of a store fail or wait, for tests. */
+export class Faults {
+  readonly #failures = new Map<StoreOperation, { code: ErrorCode; times: number }>()
+  readonly #holds = new Map<StoreOperation, Promise<void>>()
+  readonly #calls: StoreOperation[] = []
+
+  /** The operations that were begun so far. */
+  get calls(): readonly StoreOperation[] {
+    return this.#calls
+  }
+
+  /** Lets the next operations of a kind fail with a code: so many, or all. */
+  fail(operation: StoreOperation, code: ErrorCode, times = Number.POSITIVE_INFINITY): void {
+    this.#failures.set(operation, { code, times })
+  }
+
+  /**
+   * Keeps operations of a kind waiting, as a prompt would.
+   * @returns a function that lets them go on.
+   */
+  hold(operation: StoreOperation): () => void {
+    let release: () => void = () => undefined
+    this.#holds.set(
+      operation,
+      new Promise((resolve) => {
+        release = () => {
+          this.#holds.delete(operation)
+          resolve()
+        }
+      }),
+    )
+    return release
+  }
+
+  /** Lets everything work again. */
+  clear(): void {
+    this.#failures.clear()
+  }
+
+  /** @internal */
+  async begin(
+    operation: StoreOperation,
+  ): Promise<{ error: { code: string; message: string; details: {} } } | undefined> {
+    this.#calls.push(operation)
+    await this.#holds.get(operation)
+    const failure = this.#failures.get(operation)
+    if (failure === undefined || failure.times <= 0) return undefined
+    failure.times -= 1
+    return { error: { code: failure.code, message: `the test makes ${operation} fail`, details: {} } }
+  }
+}
+
+/** A native store that does what another does, unless the faults say otherwise. */
+export function faultyStore(store: NativeStore, faults: Faults): NativeStore {
+  return {
+    describe: async () => (await faults.begin('describe')) ?? store.describe(),
+    get: async (id) => (await faults.begin('get')) ?? store.get(id),
+    getMatching: async (pattern) => (await faults.begin('getMany')) ?? store.getMatching(pattern),
+    getIds: async (ids) => (await faults.begin('getMany')) ?? store.getIds(ids),
+    list: async (pattern) => (await faults.begin('list')) ?? store.list(pattern),
+    // The values are copied before the first wait: the caller disposes them at once.
+    setMany: async (ids, values, metadata, overwrite) => {
+      const copies = values.map((value) => value.duplicate())
+      const failure = await faults.begin('set')
+      const handles = copies.flatMap(({ value }) => value ?? [])
+      try {
+        return failure ?? (await store.setMany(ids, handles, metadata, overwrite))
+      } finally {
+        for (const handle of handles) handle.dispose()
+      }
+    },
+    delete: async (id) => (await faults.begin('delete')) ?? store.delete(id),
+    rename: async (from, to, overwrite) => (await faults.begin('rename')) ?? store.rename(from, to, overwrite),
+    providePassphrase: (passphrase) => store.providePassphrase(passphrase),
+    close: () => store.close(),
+  }
+}
