@@ -8,8 +8,8 @@ import { UsageError } from './usage-error.js'
  */
 export async function idArgument(text: string): Promise<string> {
   const { isId } = await import('../id.js')
-  if (isId(text)) return text
   const isReference = text.startsWith('se://')
+  if (isId(text)) return text
   throw createError('SE_INVALID_ID', isReference ? 'an ID is wanted here, not a reference' : 'the ID is not valid', {
     hint: isReference
       ? 'leave out se://'

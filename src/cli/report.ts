@@ -23,7 +23,8 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
     return USAGE_STATUS
   }
   if (SecretsError.is(error)) {
-    printProblem(stderr, error.message, error.hint)
+    const canForce = error.code === 'SE_EXISTS' && command?.flags.some(({ name }) => name === 'force')
+    printProblem(stderr, error.message, error.hint ?? (canForce ? 'replace it with --force' : undefined))
     return CODES[error.code].exit
   }
   const name = error instanceof Error ? error.name : 'Error'

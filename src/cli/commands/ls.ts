@@ -45,7 +45,7 @@ export const command: Command = {
         store: kind,
         createdAt: createdAt?.toISOString(),
         modifiedAt: modifiedAt?.toISOString(),
-        metadata,
+        metadata: sorted(metadata),
       }))
       stdout.write(`${JSON.stringify(rows)}\n`)
       return 0
@@ -55,11 +55,16 @@ export const command: Command = {
       id,
       kind,
       createdAt === undefined ? '-' : `${createdAt.toISOString().slice(0, 19)}Z`,
-      Object.entries(metadata)
+      Object.entries(sorted(metadata))
         .map(([key, value]) => `${key}=${value}`)
         .join(' '),
     ])
     if (rows.length > 0) stdout.write(columns([['ID', 'STORE', 'CREATED', 'METADATA'], ...rows]))
     return 0
   },
+}
+
+/** Stores give metadata in an order of their own. */
+function sorted(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
