@@ -1,15 +1,6 @@
-import { createError, SecretsError } from './errors/secrets-error.js'
-import { type ResolveOptions, resolveEach } from './resolve.js'
-
-/** One variable that could not be resolved. */
-export interface EnvProblem {
-  /** The name of the variable. */
-  readonly name: string
-  /** Its reference. */
-  readonly reference: string
-  /** Why. */
-  readonly error: SecretsError
-}
+import { deliverVariables, type EnvProblem } from './deliver/variables.js'
+import { createError, type SecretsError } from './errors/secrets-error.js'
+import type { ResolveOptions } from './resolve.js'
 
 /**
  * Replaces every variable whose whole value is a reference, that is, begins with `se://`, in one batch. The others are
@@ -17,39 +8,22 @@ export interface EnvProblem {
  * @param env - Such as `process.env`. It is not changed; variables that are undefined are left out.
  * @returns a new record. Its values are strings, which cannot be wiped.
  * @throws `PluginError` `SE_UNRESOLVED` when some cannot be resolved: `details.problems` lists each with its name,
- *   reference and code; `cause` is an `AggregateError` of all; `InvalidInputError` `SE_VALUE_HAS_NUL`.
+ *   reference and code; `cause` is an `AggregateError` of all. Beside the codes of `resolve` these are
+ *   `SE_VALUE_HAS_NUL`, `SE_NOT_TEXT`, and `SE_UNSUPPORTED` for a variable such as `PASSWORD_FILE`, which means a file.
  */
 export async function resolveEnv(
   env: Readonly<Record<string, string | undefined>>,
   options: ResolveOptions = {},
 ): Promise<Record<string, string>> {
-  const resolved: Record<string, string> = {}
-  const references: [name: string, reference: string][] = []
-  for (const [name, value] of Object.entries(env)) {
-    if (value === undefined) continue
-    resolved[name] = value
-    if (value.startsWith('se://')) references.push([name, value])
-  }
+  const defined = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const resolved = Object.fromEntries(defined)
+  const references = defined
+    .filter(([, value]) => value.startsWith('se://'))
+    .map(([name, reference]) => ({ name, reference }))
   if (references.length === 0) return resolved
-  const answers = await resolveEach(
-    references.map(([, reference]) => reference),
-    options,
-  )
-  const problems: EnvProblem[] = []
-  try {
-    for (const [name, reference] of references) {
-      const answer = answers.get(reference) as Exclude<ReturnType<typeof answers.get>, undefined>
-      try {
-        if (SecretsError.is(answer)) throw answer
-        resolved[name] = variable(name, answer.text())
-      } catch (error) {
-        if (!SecretsError.is(error)) throw error
-        problems.push({ name, reference, error })
-      }
-    }
-  } finally {
-    for (const answer of answers.values()) if (!SecretsError.is(answer)) answer.dispose()
-  }
+  const problems = await deliverVariables(references, options, ({ name }, secret) => {
+    resolved[name] = variable(name, secret.text())
+  })
   if (problems.length > 0) throw unresolved(problems)
   return resolved
 }
@@ -62,7 +36,7 @@ function variable(name: string, value: string): string {
 }
 
 /** One error for all variables that could not be resolved. */
-export function unresolved(problems: readonly EnvProblem[]): SecretsError {
+function unresolved(problems: readonly EnvProblem[]): SecretsError {
   const lines = problems.map(({ name, error }) => `\n  ${name}: ${error.message}`).join('')
   const count = problems.length === 1 ? 'one variable' : `${problems.length} variables`
   return createError('SE_UNRESOLVED', `${count} could not be resolved:${lines}`, {

@@ -32,6 +32,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/edit.js')).command,
   },
   {
+    name: 'run',
+    summary: 'start a command with its secrets',
+    load: async () => (await import('./commands/run.js')).command,
+  },
+  {
+    name: 'env',
+    summary: 'print variables with their secrets, for eval and direnv',
+    load: async () => (await import('./commands/env.js')).command,
+  },
+  {
     name: 'store',
     summary: 'show which store is used, choose it, move secrets between stores',
     load: async () => (await import('./commands/store.js')).command,

@@ -1,6 +1,6 @@
 // What crates/binding/src/process.rs exports, and the few functions that the rest calls: each throws where the native
 // part answers with a failure.
-import { createError } from '../errors/secrets-error.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { native } from './load.js'
 import { type Outcome, unwrap } from './outcome.js'
 import type { SecretHandle } from './secret.js'
@@ -170,6 +170,6 @@ export function createEditFile(value: SecretHandle): SecretEditFile {
 }
 
 /** Makes the error that a problem amounts to. */
-export function launchError({ code, message, hint, details }: LaunchProblem): Error {
+export function launchError({ code, message, hint, details }: LaunchProblem): SecretsError {
   return createError(code === 'SE_VALUE_HAS_NUL' ? code : 'SE_VALUE_TOO_LARGE', message, { hint, details })
 }

@@ -183,19 +183,30 @@ mod system {
     pub(super) struct Parent(OnceCell<HashSet<u64>>);
 
     impl Parent {
-        /// Whether the parent holds the same thing: that pipe at all, or /dev/null under the same number.
+        /// Whether the parent holds the same thing: that pipe at all, or /dev/null under the same number and for us to
+        /// inherit (a shell keeps its own copies of what it redirects, marked, from 10 on).
         pub(super) fn holds(&self, one: &Open) -> bool {
             // SAFETY: getppid cannot fail.
-            let folder = format!("/proc/{}/fd", unsafe { libc::getppid() });
+            let parent = format!("/proc/{}", unsafe { libc::getppid() });
             match one.kind {
-                Kind::Pipe(inode) => self.0.get_or_init(|| pipes(&folder)).contains(&inode),
-                _ => fs::read_link(format!("{folder}/{}", one.fd)).is_ok_and(|target| target == Path::new("/dev/null")),
+                Kind::Pipe(inode) => self.0.get_or_init(|| pipes(&parent)).contains(&inode),
+                _ => {
+                    let target = fs::read_link(format!("{parent}/fd/{}", one.fd));
+                    target.is_ok_and(|target| target == Path::new("/dev/null")) && !is_marked(&parent, one.fd)
+                }
             }
         }
     }
 
-    fn pipes(folder: &str) -> HashSet<u64> {
-        let entries = fs::read_dir(folder).into_iter().flatten();
+    fn is_marked(process: &str, fd: i32) -> bool {
+        let facts = fs::read_to_string(format!("{process}/fdinfo/{fd}")).unwrap_or_default();
+        let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+        flags.is_none_or(|flags| flags & libc::O_CLOEXEC != 0)
+    }
+
+    fn pipes(process: &str) -> HashSet<u64> {
+        let entries = fs::read_dir(format!("{process}/fd")).into_iter().flatten();
         entries.filter_map(|entry| pipe_inode(fs::read_link(entry.ok()?.path()).ok()?.as_os_str().as_bytes())).collect()
     }
 }

@@ -1,0 +1,55 @@
+/** `se env`. */
+import { planLaunch, resolveLaunch } from '../../deliver/launch.js'
+import { CODES } from '../../errors/codes.js'
+import { unwrap } from '../../native/outcome.js'
+import { writeSecret } from '../../native/process.js'
+import type { Command } from '../command.js'
+import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
+import { BrokenPipe } from '../output.js'
+import { printProblem } from '../report.js'
+import { UsageError } from '../usage-error.js'
+
+const FORMATS = ['shell', 'json', 'dotenv'] as const
+
+/** Prints variables with their secrets. */
+export const command: Command = {
+  name: 'env',
+  summary: 'print variables with their secrets, for eval and direnv',
+  usage: ['[--format shell|json|dotenv] [-f FILE]… [-e NAME=REF]… [--strict] [--no-daemon] [--force]'],
+  description: [
+    'Prints what differs from the environment that se was started with: the variables of env files and of -e, and those',
+    'of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',
+    'Where a command can be started directly, se run is safer: nothing is printed then.',
+  ],
+  flags: [
+    ...ENV_FLAGS,
+    { name: 'format', value: 'FORMAT', choices: FORMATS, summary: 'shell (the default), json or dotenv' },
+    { name: 'force', summary: 'print to a terminal as well' },
+  ],
+  positionals: [],
+  examples: [
+    { note: 'into this shell', command: 'eval "$(se env -f .env)"' },
+    { note: 'in .envrc, for direnv', command: 'eval "$(se env -e GH_TOKEN=se://github/token)"' },
+    { note: 'for a program', command: 'se env -f .env --format json | jq -r .DB_PASSWORD' },
+  ],
+  values: true,
+  async run(context) {
+    const { flags, stdout, stderr } = context
+    if (stdout.isTerminal && !flags.has('force')) {
+      throw new UsageError('secrets are not printed on a terminal', 'use se run, or add --force')
+    }
+    const plan = planLaunch({ ...launchRequest(context), words: 0 })
+    const problems = await resolveLaunch(plan, launchOptions(context))
+    const [first] = problems
+    if (first !== undefined) {
+      for (const { message, hint } of problems) printProblem(stderr, message, hint)
+      return CODES[first.code].exit
+    }
+    const format = FORMATS.find((name) => name === flags.value('format')) ?? 'shell'
+    const text = unwrap(plan.launch.render(format))
+    const written = await writeSecret(stdout.fd, text)
+    text.dispose()
+    if (!written) throw new BrokenPipe()
+    return 0
+  },
+}

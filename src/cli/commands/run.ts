@@ -1,0 +1,72 @@
+/** `se run`. */
+import { planLaunch, resolveLaunch } from '../../deliver/launch.js'
+import { SecretsError } from '../../errors/secrets-error.js'
+import { unwrap } from '../../native/outcome.js'
+import type { Command, Context } from '../command.js'
+import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
+import { printProblem, report } from '../report.js'
+
+/** The exit statuses that every shell uses when it cannot start a command. */
+const NOT_EXECUTABLE = 126
+const NOT_FOUND = 127
+const FAILED = 125
+
+/** Becomes a command, with its references resolved. */
+export const command: Command = {
+  name: 'run',
+  summary: 'start a command with its secrets',
+  usage: ['[-f FILE]… [-e NAME=REF]… [--dry-run] [--strict] [--no-daemon] -- COMMAND [ARGUMENT]…'],
+  description: [
+    'Every variable whose value begins with se:// is replaced by the secret that it names; everything else stays as it is.',
+    'A pattern, such as se://**/db/password, serves where exactly one secret matches.',
+    'se then becomes the command: same process, same terminal, same descriptors, and nothing of se stays behind.',
+    'When anything is wrong, all of it is listed, nothing is started, and the exit status is 125;',
+    'it is 126 when the command cannot be executed and 127 when there is none, else the command’s own.',
+  ],
+  flags: [
+    ...ENV_FLAGS,
+    { name: 'dry-run', summary: 'show which variables would be resolved and from what; start nothing, ask no store' },
+  ],
+  positionals: [],
+  rest: { name: 'COMMAND' },
+  examples: [
+    { note: 'a reference in the environment', command: 'DB_PASSWORD=se://shop/db/password se run -- npm start' },
+    { note: 'a project’s env file', command: 'se run -f .env -- docker compose up' },
+    { note: 'one variable, for once', command: 'se run -e GH_TOKEN=se://github/token -- gh pr list' },
+    { note: 'what would happen', command: 'se run -f .env --dry-run -- npm start' },
+  ],
+  values: true,
+  failureStatus: FAILED,
+  async run(context) {
+    const plan = planLaunch(launchRequest(context))
+    if (context.flags.has('dry-run')) {
+      for (const { name, reference, source } of plan.variables) {
+        context.stdout.write(`${name}=${reference} (${source})\n`)
+      }
+      return refuse(plan.problems, context) ?? 0
+    }
+    const refused = refuse(await resolveLaunch(plan, launchOptions(context)), context)
+    if (refused !== undefined) return refused
+    try {
+      if (process.platform === 'win32') return unwrap(plan.launch.spawn())
+      unwrap(plan.launch.exec())
+      return FAILED
+    } catch (error) {
+      report(error, context.stderr, command)
+      return SecretsError.is(error) ? statusOf(error) : FAILED
+    }
+  },
+}
+
+/** Prints every problem. Nothing when there is none. */
+function refuse(problems: readonly SecretsError[], { stderr }: Context): number | undefined {
+  if (problems.length === 0) return undefined
+  for (const { message, hint } of problems) printProblem(stderr, message, hint)
+  stderr.write(`${problems.length === 1 ? '1 problem' : `${problems.length} problems`}: nothing was started\n`)
+  return FAILED
+}
+
+function statusOf({ code }: SecretsError): number {
+  if (code === 'SE_COMMAND_NOT_FOUND') return NOT_FOUND
+  return code === 'SE_COMMAND_NOT_EXECUTABLE' ? NOT_EXECUTABLE : FAILED
+}
