@@ -78,13 +78,14 @@ function take(plugin: Plugin, patterns: readonly Pattern[], answers: Answer[]): 
   try {
     for (const answer of answers) {
       const { id } = answer
+      if (typeof id !== 'string') throw new TypeError('an answer has no id')
       const wanted = patterns.some((pattern) => pattern.matches(id)) && plugin.parsedPattern.matches(id)
       if (!wanted || isHidden(id)) {
         if (!wanted) dropped.push(id)
         wipe([answer])
         continue
       }
-      const secret = answer instanceof Secret ? answer : Secret.from(id, answer.value, factsOf(answer))
+      const secret = answer instanceof Secret ? answer : secretOf(plugin, answer)
       addFacts(secret, { plugin: plugin.name, resolvedAt: secret.resolvedAt ?? resolvedAt })
       secrets.push(secret)
     }
@@ -96,9 +97,14 @@ function take(plugin: Plugin, patterns: readonly Pattern[], answers: Answer[]): 
   return { secrets: secrets.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)), dropped: dropped.sort() }
 }
 
-function factsOf(answer: Exclude<Answer, Secret>): Omit<Exclude<Answer, Secret>, 'id' | 'value'> {
-  const { version, metadata, createdAt, expiresAt } = answer
-  return { version, metadata, createdAt, expiresAt }
+function secretOf({ name }: Plugin, answer: Exclude<Answer, Secret>): Secret {
+  const { id, value, version, metadata, createdAt, expiresAt } = answer
+  if (typeof value === 'string' || value instanceof Uint8Array) {
+    return Secret.from(id, value, { version, metadata, createdAt, expiresAt })
+  }
+  throw createError('SE_PLUGIN_FAILURE', `the value for ${id} is neither bytes nor a text`, {
+    details: { plugin: name, id },
+  })
 }
 
 // A foreign error may quote anything in its message: only its code is shown, itself it stays the cause.

@@ -1,5 +1,6 @@
 // Which of several answers a reference means.
 import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
 import type { PatternResult, PluginOutcome } from './engine.js'
 
@@ -27,9 +28,7 @@ export function pick(reference: string, result: PatternResult, policy: Policy = 
     case 'unique': {
       if (secrets.length > 1) return notUnique(reference, secrets)
       // A plugin made for just this part of the ids failed: what it would have said may be another value.
-      return (
-        failed.find(({ pattern }) => pattern !== '**' && pattern !== '*/**' && pattern !== '**/*')?.failure ?? first
-      )
+      return failed.find(({ pattern }) => !answersForAll(pattern))?.failure ?? first
     }
     default:
       throw createError('SE_INVALID_OPTION', `there is no policy ${String(policy)}`, {
@@ -37,6 +36,10 @@ export function pick(reference: string, result: PatternResult, policy: Policy = 
         details: { option: 'policy' },
       })
   }
+}
+
+function answersForAll(pattern: string): boolean {
+  return parsePattern(pattern).includes(parsePattern('**'))
 }
 
 function createdAt(secret: Secret): number {

@@ -77,7 +77,7 @@ export function definePlugin(definition: PluginDefinition): Plugin {
 /** Makes a plugin that comes with this package. */
 export function makePlugin(definition: PluginDefinition, builtIn: boolean): Plugin {
   const { name, version, pattern, getSecrets } = definition
-  if (!NAME.test(name)) throw invalid(name, 'its name must be 1 to 128 letters, digits, dots, underscores and hyphens')
+  if (typeof name !== 'string' || !NAME.test(name)) throw invalid(name, 'its name must be 1 to 128 letters, digits, dots, underscores and hyphens')
   if (!VERSION.test(version)) throw invalid(name, 'its version must be like v1.0.0')
   if (typeof getSecrets !== 'function') throw invalid(name, 'getSecrets must be a function')
   let parsedPattern: Pattern

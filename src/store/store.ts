@@ -1,6 +1,8 @@
+import { parseId } from '../id.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
 import type { NativeStore, NativeStoreDescription, StoredInfo, StoredItem } from '../native/store.js'
+import { parsePattern } from '../pattern.js'
 import { handleFrom, handleOf, Secret, secretFromHandle } from '../secret.js'
 import { type WaitOptions, wait } from '../wait.js'
 import type { PassphraseGiver } from './passphrase.js'
@@ -79,7 +81,8 @@ export class Store {
    * @throws `NotFoundError` `SE_NOT_FOUND`; `StoreError` `SE_AMBIGUOUS` when several items have the id, `SE_CORRUPT`;
    *   `InvalidInputError` `SE_INVALID_ID`.
    */
-  get(id: string, options?: WaitOptions): Promise<Secret> {
+  async get(id: string, options?: WaitOptions): Promise<Secret> {
+    parseId(id)
     return this.#run(`reading ${id}`, options, () => this.#native.get(id), toSecret, discardItem)
   }
 
@@ -89,7 +92,9 @@ export class Store {
    * @returns secrets in the order of their ids (by bytes), which the caller disposes.
    * @throws `StoreError` `SE_AMBIGUOUS`, `SE_CORRUPT`; `InvalidInputError` `SE_INVALID_PATTERN`, `SE_INVALID_ID`.
    */
-  getMany(wanted: string | readonly string[], options?: WaitOptions): Promise<Secret[]> {
+  async getMany(wanted: string | readonly string[], options?: WaitOptions): Promise<Secret[]> {
+    if (typeof wanted === 'string') parsePattern(wanted)
+    else wanted.forEach(parseId)
     const begin = (): Promise<Outcome<StoredItem[]>> =>
       typeof wanted === 'string' ? this.#native.getMatching(wanted) : this.#native.getIds(wanted)
     const what = typeof wanted === 'string' ? `reading ${wanted}` : `reading ${wanted.length} ids`
@@ -108,7 +113,8 @@ export class Store {
    * @returns what is known about each, in the order of their ids (by bytes).
    * @throws `InvalidInputError` `SE_INVALID_PATTERN`.
    */
-  list(pattern = '**', options?: WaitOptions): Promise<SecretInfo[]> {
+  async list(pattern = '**', options?: WaitOptions): Promise<SecretInfo[]> {
+    parsePattern(pattern)
     return this.#run(
       `listing ${pattern}`,
       options,
@@ -137,6 +143,7 @@ export class Store {
    */
   async setMany(entries: Iterable<NewSecret>, options: WriteOptions = {}): Promise<void> {
     const list = [...entries]
+    for (const { id } of list) parseId(id)
     const own: SecretHandle[] = []
     const give = (value: SecretValue): SecretHandle => {
       if (value instanceof Secret) return handleOf(value)
@@ -161,7 +168,8 @@ export class Store {
    * Removes a secret.
    * @throws `NotFoundError` `SE_NOT_FOUND`; `InvalidInputError` `SE_INVALID_ID`.
    */
-  delete(id: string, options?: WaitOptions): Promise<void> {
+  async delete(id: string, options?: WaitOptions): Promise<void> {
+    parseId(id)
     return this.#run(`removing ${id}`, options, () => this.#native.delete(id), ignore)
   }
 
@@ -170,7 +178,9 @@ export class Store {
    * @throws `NotFoundError` `SE_NOT_FOUND`; `StoreError` `SE_EXISTS` when `to` is taken and `overwrite` is not set;
    *   `InvalidInputError` `SE_INVALID_ID`.
    */
-  rename(from: string, to: string, options: WriteOptions = {}): Promise<void> {
+  async rename(from: string, to: string, options: WriteOptions = {}): Promise<void> {
+    parseId(from)
+    parseId(to)
     const overwrite = options.overwrite === true
     return this.#run(`renaming ${from} to ${to}`, options, () => this.#native.rename(from, to, overwrite), ignore)
   }

@@ -99,13 +99,12 @@ impl NativeStore {
 
 fn id(text: &str) -> Result<Id> {
     Id::parse(text)
-        .map_err(|invalid| Error::new(Code::InvalidId, format!("not an id: {text:?}")).with_detail("at", invalid.at))
+        .map_err(|invalid| Error::new(Code::InvalidId, "the text is not an id").with_detail("at", invalid.at))
 }
 
 fn pattern(text: &str) -> Result<Pattern> {
-    Pattern::parse(text).map_err(|invalid| {
-        Error::new(Code::InvalidPattern, format!("not a pattern: {text:?}")).with_detail("at", invalid.at)
-    })
+    Pattern::parse(text)
+        .map_err(|invalid| Error::new(Code::InvalidPattern, "the text is not a pattern").with_detail("at", invalid.at))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds fit a double for the next 280,000 years")]

@@ -1,0 +1,298 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { AccessError, openStore, Secret, type SecretsError, type Store, StoreError } from '../src/index.js'
+import { Canary, createTestStore } from '../src/testing/index.js'
+import { canaryInFiles } from './helpers/canary.js'
+
+type Open = (t: ExecutionContext) => Promise<Store>
+
+function folder(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'se-store-'))
+  t.teardown(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+const stores: Record<string, Open> = {
+  memory: () => openStore({ kind: 'memory' }),
+  file: (t) => openStore({ kind: 'file', path: join(folder(t), 'store.age'), create: true }),
+}
+
+for (const [kind, open] of Object.entries(stores)) {
+  test(`${kind}: what is set is got, with its facts`, async (t) => {
+    const store = await open(t)
+    const before = Date.now() - 1000
+    await store.set('team/db/password', 'pässword', { metadata: { owner: 'me' } })
+    const secret = await store.get('team/db/password')
+    t.is(secret.text(), 'pässword')
+    t.is(secret.id, 'team/db/password')
+    t.deepEqual(secret.metadata, { owner: 'me' })
+    t.true((secret.createdAt as Date).getTime() >= before)
+    t.true(secret.resolvedAt instanceof Date)
+    t.is(secret.plugin, undefined)
+    store.close()
+  })
+
+  test(`${kind}: a value may be bytes, a text or a secret, and empty`, async (t) => {
+    const store = await open(t)
+    const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+    const secret = Secret.from('x', 'text')
+    const setting = store.setMany([
+      { id: 'a', value: bytes },
+      { id: 'b', value: 'text' },
+      { id: 'c', value: secret },
+      { id: 'd', value: '' },
+    ])
+    // They were copied before the call returned.
+    bytes.fill(7)
+    secret.dispose()
+    await setting
+    const values = await store.getMany(['d', 'a', 'b', 'c', 'a', 'missing'])
+    t.deepEqual(
+      values.map((value) => [value.id, Buffer.from(value.bytes()).toString('hex')]),
+      [
+        ['a', Buffer.from(Uint8Array.from({ length: 256 }, (_, byte) => byte)).toString('hex')],
+        ['b', Buffer.from('text').toString('hex')],
+        ['c', Buffer.from('text').toString('hex')],
+        ['d', ''],
+      ],
+    )
+    store.close()
+  })
+
+  test(`${kind}: patterns choose, in the order of ids`, async (t) => {
+    const store = await open(t)
+    await store.setMany(['b/2', 'a/1', 'b/10', 'B'].map((id) => ({ id, value: id })))
+    t.deepEqual(
+      (await store.getMany('b/*')).map((secret) => secret.text()),
+      ['b/10', 'b/2'],
+    )
+    t.deepEqual(
+      (await store.list()).map(({ id }) => id),
+      ['B', 'a/1', 'b/10', 'b/2'],
+    )
+    t.deepEqual(await store.list('nothing/**'), [])
+    t.deepEqual(await store.getMany('nothing/**'), [])
+    t.deepEqual(await store.getMany([]), [])
+    store.close()
+  })
+
+  test(`${kind}: an id that is taken is refused with SE_EXISTS, and nothing of the call is written`, async (t) => {
+    const store = await open(t)
+    await store.set('a', 'old')
+    const entries = [
+      { id: 'b', value: 'new' },
+      { id: 'a', value: 'new' },
+    ]
+    const error = await t.throwsAsync(store.setMany(entries), { code: 'SE_EXISTS' })
+    t.true(error instanceof StoreError)
+    t.deepEqual((error as SecretsError).details, { id: 'a' })
+    t.deepEqual(
+      (await store.getMany('**')).map((secret) => secret.text()),
+      ['old'],
+    )
+    await store.setMany(entries, { overwrite: true })
+    t.deepEqual(
+      (await store.getMany('**')).map((secret) => secret.text()),
+      ['new', 'new'],
+    )
+    store.close()
+  })
+
+  test(`${kind}: an id twice in one call is refused with SE_INVALID_OPTION`, async (t) => {
+    const store = await open(t)
+    const entries = ['a', 'a'].map((id) => ({ id, value: 'x' }))
+    await t.throwsAsync(store.setMany(entries, { overwrite: true }), { code: 'SE_INVALID_OPTION' })
+    t.deepEqual(await store.list(), [])
+    store.close()
+  })
+
+  test(`${kind}: what is not there is SE_NOT_FOUND, whatever is done with it`, async (t) => {
+    const store = await open(t)
+    await store.set('a', 'x')
+    for (const work of [() => store.get('b'), () => store.delete('b'), () => store.rename('b', 'c')]) {
+      const error = await t.throwsAsync(work, { code: 'SE_NOT_FOUND', name: 'NotFoundError' })
+      t.deepEqual((error as SecretsError).details, { id: 'b' })
+    }
+    store.close()
+  })
+
+  test(`${kind}: delete removes, rename moves and refuses what is taken`, async (t) => {
+    const store = await open(t)
+    await store.setMany(['a', 'b'].map((id) => ({ id, value: id, metadata: { was: id } })))
+    await t.throwsAsync(store.rename('a', 'b'), { code: 'SE_EXISTS' })
+    await store.rename('a', 'b', { overwrite: true })
+    const moved = await store.get('b')
+    t.is(moved.text(), 'a')
+    t.deepEqual(moved.metadata, { was: 'a' })
+    await store.rename('b', 'b')
+    await store.delete('b')
+    t.deepEqual(await store.list(), [])
+    store.close()
+  })
+
+  test(`${kind}: a text that is no id or pattern is refused, and nothing is written`, async (t) => {
+    const store = await open(t)
+    for (const id of ['', 'a//b', '/a', 'a/', 'a b', 'a/*', 'ä', '../a'.repeat(2000)]) {
+      for (const work of [
+        () => store.get(id),
+        () => store.set(id, 'x'),
+        () => store.delete(id),
+        () => store.rename(id, 'b'),
+        () => store.getMany([id]),
+      ]) {
+        const error = await t.throwsAsync(work, { code: 'SE_INVALID_ID' })
+        t.true((error?.message.length as number) < 300)
+      }
+    }
+    for (const pattern of ['', 'a**', '***', 'a//b']) {
+      await t.throwsAsync(store.list(pattern), { code: 'SE_INVALID_PATTERN' })
+      await t.throwsAsync(store.getMany(pattern), { code: 'SE_INVALID_PATTERN' })
+    }
+    t.deepEqual(await store.list(), [])
+    store.close()
+  })
+
+  test(`${kind}: a value above 16 MiB and metadata above 64 KiB are refused with SE_VALUE_TOO_LARGE`, async (t) => {
+    const store = await open(t)
+    await t.throwsAsync(store.set('a', new Uint8Array((16 << 20) + 1)), { code: 'SE_VALUE_TOO_LARGE' })
+    await t.throwsAsync(store.set('a', 'x', { metadata: { note: 'x'.repeat(65_537) } }), { code: 'SE_VALUE_TOO_LARGE' })
+    t.deepEqual(await store.list(), [])
+    store.close()
+  })
+
+  test(`${kind}: many operations at once all succeed`, async (t) => {
+    const store = await open(t)
+    const ids = Array.from({ length: 20 }, (_, index) => `many/${index}`)
+    await Promise.all(ids.map((id) => store.set(id, id)))
+    const values = await Promise.all(ids.map((id) => store.get(id)))
+    t.deepEqual(
+      values.map((secret) => secret.text()),
+      ids,
+    )
+    store.close()
+  })
+
+  test(`${kind}: says what it is, and after close only that it was closed`, async (t) => {
+    const store = await open(t)
+    const description = await store.describe()
+    t.is(description.kind, kind as 'memory' | 'file')
+    t.is(description.maxValueBytes, 16 << 20)
+    t.is(description.survivesReboot, kind === 'file')
+    store.close()
+    store.close()
+    const calls = [
+      () => store.get('a'),
+      () => store.getMany('**'),
+      () => store.list(),
+      () => store.set('a', 'b'),
+      () => store.delete('a'),
+      () => store.rename('a', 'b'),
+      () => store.describe(),
+    ]
+    for (const call of calls) {
+      await t.throwsAsync(call, { code: 'SE_DISPOSED' })
+    }
+  })
+}
+
+test('file: one that is not there is SE_STORE_UNAVAILABLE unless it is to be made', async (t) => {
+  const path = join(folder(t), 'store.age')
+  const opening = openStore({ kind: 'file', path }).then((store) => store.list())
+  await t.throwsAsync(opening, { code: 'SE_STORE_UNAVAILABLE' })
+  const made = await openStore({ kind: 'file', path, create: true })
+  await made.set('a', 'x')
+  const again = await openStore({ kind: 'file', path, create: true })
+  t.is((await again.get('a')).text(), 'x')
+  t.is(statSync(path).mode & 0o777, 0o600)
+})
+
+test('file: a passphrase is asked for when it is needed, once for all that wait', async (t) => {
+  const place = folder(t)
+  const path = join(place, 'store.age')
+  const canary = Canary.random()
+  const made = await openStore({ kind: 'file', path, create: true, passphrase: canary.text })
+  await made.set('a', canary.bytes)
+  made.close()
+  t.deepEqual(canaryInFiles(canary, place), [])
+  let asked = 0
+  const passphrase = (): Secret => {
+    asked += 1
+    return Secret.from('passphrase', canary.text)
+  }
+  const store = await openStore({ kind: 'file', path, passphrase })
+  t.is(asked, 0)
+  const both = await Promise.all([store.get('a'), store.get('a')])
+  t.true(both.every((secret) => secret.equals(canary.bytes)))
+  t.is(asked, 1)
+})
+
+test('file: without a passphrase that is needed the answer is SE_INTERACTION_REQUIRED, with a wrong one SE_WRONG_KEY', async (t) => {
+  const path = join(folder(t), 'store.age')
+  const made = await openStore({ kind: 'file', path, create: true, passphrase: 'right' })
+  await made.set('a', 'x')
+  const none = await openStore({ kind: 'file', path })
+  await t.throwsAsync(none.get('a'), { code: 'SE_INTERACTION_REQUIRED', instanceOf: AccessError })
+  const wrong = await openStore({ kind: 'file', path, passphrase: 'wrong' })
+  await t.throwsAsync(wrong.get('a'), { code: 'SE_WRONG_KEY' })
+  const dismissed = new Error('dismissed')
+  const asking = await openStore({ kind: 'file', path, passphrase: () => Promise.reject(dismissed) })
+  t.is(await t.throwsAsync(asking.get('a')), dismissed)
+})
+
+test('a kind that does not exist is SE_INVALID_OPTION', async (t) => {
+  await t.throwsAsync(openStore({ kind: 'vault' as never }), { code: 'SE_INVALID_OPTION' })
+})
+
+test('a failure that a test asks for comes as often as it asked', async (t) => {
+  const { store, faults } = await createTestStore({ a: 'x' })
+  faults.fail('get', 'SE_LOCKED', 1)
+  await t.throwsAsync(store.get('a'), { code: 'SE_LOCKED', instanceOf: AccessError })
+  t.is((await store.get('a')).text(), 'x')
+  faults.fail('set', 'SE_STORE_FAILURE')
+  await t.throwsAsync(store.set('b', 'y'), { code: 'SE_STORE_FAILURE' })
+  await t.throwsAsync(store.set('b', 'y'), { code: 'SE_STORE_FAILURE' })
+  faults.clear()
+  await store.set('b', 'y')
+  t.deepEqual(faults.calls, ['get', 'get', 'set', 'set', 'set'])
+})
+
+test('abort stops the waiting, says what was abandoned, and leaves the work to finish', async (t) => {
+  const { store, faults } = await createTestStore()
+  const release = faults.hold('set')
+  const controller = new AbortController()
+  const reason = new Error('the user left')
+  const setting = store.set('a', 'x', { signal: controller.signal })
+  controller.abort(reason)
+  const error = (await t.throwsAsync(setting, { code: 'SE_ABORTED' })) as SecretsError
+  t.deepEqual(error.details, { abandoned: 'writing a', begun: true })
+  t.is(error.cause, reason)
+  t.deepEqual(await store.list(), [])
+  release()
+  while ((await store.list()).length === 0) await new Promise(setImmediate)
+  t.is((await store.get('a')).text(), 'x')
+})
+
+test('what was aborted before is not begun', async (t) => {
+  const { store, faults } = await createTestStore()
+  const error = await t.throwsAsync(store.get('a', { signal: AbortSignal.abort() }), { code: 'SE_ABORTED' })
+  t.deepEqual((error as SecretsError).details, { abandoned: 'reading a', begun: false })
+  t.deepEqual(faults.calls, [])
+})
+
+test('a time limit ends the waiting with SE_TIMEOUT, and the value that comes later is wiped', async (t) => {
+  const { store, faults } = await createTestStore({ a: 'x' })
+  const release = faults.hold('get')
+  const error = await t.throwsAsync(store.get('a', { timeoutMs: 1 }), { code: 'SE_TIMEOUT' })
+  t.deepEqual((error as SecretsError).details, { abandoned: 'reading a', timeoutMs: 1 })
+  release()
+  t.is((await store.get('a', { timeoutMs: 60_000 })).text(), 'x')
+})
+
+test('a time limit that is none is SE_INVALID_OPTION', async (t) => {
+  const { store } = await createTestStore()
+  for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    await t.throwsAsync(store.get('a', { timeoutMs }), { code: 'SE_INVALID_OPTION' })
+  }
+})
