@@ -16,10 +16,16 @@ export type Passphrase = PassphraseValue | (() => PassphraseValue | Promise<Pass
 export class PassphraseGiver {
   readonly #source: Passphrase
   #giving: Promise<void> | undefined
+  #given = 0
 
   /** @param source - Who knows the passphrase. */
   constructor(source: Passphrase) {
     this.#source = source
+  }
+
+  /** How often it was given. What began before the last time does not need to ask again. */
+  get given(): number {
+    return this.#given
   }
 
   /** Gives the passphrase to the store. Rejects with whatever the function does. */
@@ -34,6 +40,7 @@ export class PassphraseGiver {
     const handle = await passphraseHandle(this.#source)
     try {
       unwrap(store.providePassphrase(handle))
+      this.#given += 1
     } finally {
       handle.dispose()
     }

@@ -209,9 +209,10 @@ export class Store {
   ): Promise<T> {
     const passphrase = this.#passphrase
     const work = async (): Promise<N> => {
+      const given = passphrase?.given
       const outcome = await begin()
       if (outcome.error?.code !== 'SE_INTERACTION_REQUIRED' || passphrase === undefined) return unwrap(outcome)
-      await passphrase.provide(this.#native)
+      if (passphrase.given === given) await passphrase.provide(this.#native)
       return unwrap(await begin())
     }
     return wait({ what, begin: work, discard }, options).then(convert)
