@@ -28,7 +28,7 @@ for (const [line, expected] of [
   ['set x --store=f', ['--store=file']],
   ['set --metadata a=b --m', ['--metadata']],
   ['set --force --f', []],
-  ['store ', ['use', 'import', 'export']],
+  ['store ', ['use', 'import', 'export', 'passphrase', 'rotate', 'recipient']],
   ['store use ', ['keychain', 'file']],
   ['store use file --pat', ['--path']],
   ['completion ', ['bash', 'zsh', 'fish']],

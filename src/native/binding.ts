@@ -2,9 +2,15 @@ import type { ProcessBinding } from './process.js'
 import type { ProtectionBinding } from './protection.js'
 import type { SecretBinding } from './secret.js'
 import type { StoreBinding } from './store.js'
+import type { StoreKeysBinding } from './store-keys.js'
 
 /** Everything that the native part exports. Each area's interface is in the file of its name. */
-export interface NativeBinding extends ProcessBinding, ProtectionBinding, SecretBinding, StoreBinding {
+export interface NativeBinding
+  extends ProcessBinding,
+    ProtectionBinding,
+    SecretBinding,
+    StoreBinding,
+    StoreKeysBinding {
   /** All codes that the native part knows. */
   nativeErrorCodes(): string[]
 }

@@ -6,6 +6,7 @@ pub mod process;
 pub mod protection;
 pub mod secret;
 pub mod store;
+pub mod store_keys;
 pub mod task;
 
 /// Zeroes every heap block when it is freed, so that copies made by dependencies (D-Bus messages, age's buffers) do not

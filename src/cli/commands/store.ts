@@ -32,6 +32,21 @@ export const command: Command = {
       summary: 'copy secrets from the chosen store into another one',
       load: async () => (await import('./store-export.js')).command,
     },
+    {
+      name: 'passphrase',
+      summary: 'change the passphrase of the encrypted file, or remove it',
+      load: async () => (await import('./store-passphrase.js')).command,
+    },
+    {
+      name: 'rotate',
+      summary: 'encrypt the file to a new key, and remove the old one',
+      load: async () => (await import('./store-rotate.js')).command,
+    },
+    {
+      name: 'recipient',
+      summary: 'list, add or remove other keys that can read the encrypted file',
+      load: async () => (await import('./store-recipient.js')).command,
+    },
   ],
   examples: [
     { note: 'which store, where, and what protects it', command: 'se store' },

@@ -1,0 +1,46 @@
+/** `se store passphrase`: gives the key of the encrypted file another passphrase, or none. */
+import type { Command } from '../command.js'
+
+/** Changes the passphrase. */
+export const command: Command = {
+  name: 'store passphrase',
+  summary: 'change the passphrase of the encrypted file, or remove it',
+  usage: ['[--remove]'],
+  description: [
+    'The new passphrase is typed twice on a terminal, else read from standard input; the old one comes from SE_PASSPHRASE, ' +
+      'SE_PASSPHRASE_FILE or the terminal. Whoever has an old copy of the key file can still open it with the old ' +
+      'passphrase: `se store rotate` makes a new key.',
+  ],
+  flags: [{ name: 'remove', summary: 'keep the key without a passphrase, readable by you only' }],
+  positionals: [],
+  examples: [
+    { note: 'type it', command: 'se store passphrase' },
+    { note: 'from a program', command: 'pwgen 40 1 | SE_PASSPHRASE_FILE=old.txt se store passphrase' },
+  ],
+  values: true,
+  async run({ flags, env, stdinIsTerminal, stderr }) {
+    const { chosenFile, withKey } = await import('../file-key.js')
+    const [{ native }, { handleOf }, values] = await Promise.all([
+      import('../../native/load.js'),
+      import('../../secret.js'),
+      import('../values.js'),
+    ])
+    const place = await chosenFile(env)
+    const readNew = async () =>
+      stdinIsTerminal
+        ? values.valueFromPrompt('passphrase', 'New passphrase: ', 'The same again: ')
+        : (await values.valueFromStdin('passphrase', false)).secret
+    const next = flags.has('remove') ? undefined : await readNew()
+    const { path, identity } = place
+    try {
+      await withKey(place, (known) =>
+        native().changeStorePassphrase(path, identity, known, next === undefined ? undefined : handleOf(next)),
+      )
+    } finally {
+      next?.dispose()
+    }
+    const protection = next === undefined ? 'has no passphrase, and is readable by you only' : 'has a new passphrase'
+    stderr.write(`The key ${identity} ${protection}.\n`)
+    return 0
+  },
+}

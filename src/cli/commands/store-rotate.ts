@@ -1,0 +1,25 @@
+/** `se store rotate`: gives the encrypted file a new key. */
+import type { Command } from '../command.js'
+
+/** Makes a new key. */
+export const command: Command = {
+  name: 'store rotate',
+  summary: 'encrypt the file to a new key, and remove the old one',
+  usage: [''],
+  description: [
+    'The passphrase stays. Old copies of the file still open with old copies of the key: when those are in wrong hands, ' +
+      'change the secrets, too.',
+  ],
+  flags: [],
+  positionals: [],
+  examples: [{ note: 'a new key', command: 'se store rotate' }],
+  values: true,
+  async run({ env, stderr }) {
+    const { chosenFile, withKey } = await import('../file-key.js')
+    const { native } = await import('../../native/load.js')
+    const place = await chosenFile(env)
+    await withKey(place, (known) => native().rotateStoreKey(place.path, place.identity, known))
+    stderr.write(`${place.path} is encrypted to a new key, ${place.identity}.\n`)
+    return 0
+  },
+}
