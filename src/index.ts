@@ -4,10 +4,19 @@
  * @packageDocumentation
  */
 export { createEngine, type EngineOptions } from './engine/create-engine.js'
-export type { Engine, Explanation, PatternResult, PluginInfo, PluginOutcome, RequestOptions } from './engine/engine.js'
+export type {
+  Engine,
+  ExplainedSecret,
+  Explanation,
+  PatternResult,
+  PluginInfo,
+  PluginOutcome,
+  RequestOptions,
+} from './engine/engine.js'
 export type { Policy } from './engine/pick.js'
 export {
   type Answer,
+  type AnswerFacts,
   type Answers,
   definePlugin,
   type Plugin,
@@ -15,13 +24,21 @@ export {
   type PluginDefinition,
   type Requester,
 } from './engine/plugin.js'
-export { CODES, type CodeFacts, type ConnectCode, type ErrorClassName, type ErrorCode } from './errors/codes.js'
+export {
+  CODES,
+  type CodeFacts,
+  type CodesByClass,
+  type ConnectCode,
+  type ErrorClassName,
+  type ErrorCode,
+} from './errors/codes.js'
 export {
   AccessError,
   CancelledError,
   DaemonError,
   type ErrorDetails,
   type ErrorFacts,
+  type ErrorJson,
   InternalError,
   InvalidInputError,
   NotFoundError,
@@ -31,7 +48,7 @@ export {
 } from './errors/secrets-error.js'
 export { isId, parseId } from './id.js'
 export { Pattern, parsePattern } from './pattern.js'
-export { type KeychainOptions, keychain } from './plugins/keychain.js'
+export { type KeychainOptions, keychain, type OpenStore } from './plugins/keychain.js'
 export { isReference, parseReference, type Reference } from './reference.js'
 export { type Resolution, type ResolveOptions, resolve, resolveAll, resolveEach } from './resolve.js'
 export { resolveEnv } from './resolve-env.js'

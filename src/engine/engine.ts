@@ -43,6 +43,16 @@ export interface PatternResult {
   readonly outcomes: readonly PluginOutcome[]
 }
 
+/** A secret that a caller would get, without its value. */
+export interface ExplainedSecret {
+  /** Its id. */
+  readonly id: string
+  /** The plugin that answers with it. */
+  readonly plugin: string
+  /** When it was first stored, where the plugin knows. */
+  readonly createdAt: Date | undefined
+}
+
 /** Which plugins were asked for a pattern, and what came of it. Holds no value. */
 export interface Explanation {
   /** The pattern, as it was asked for. */
@@ -50,7 +60,7 @@ export interface Explanation {
   /** What every plugin did, in order of priority. */
   readonly outcomes: readonly PluginOutcome[]
   /** What a caller would get, in its order. */
-  readonly secrets: readonly { readonly id: string; readonly plugin: string; readonly createdAt: Date | undefined }[]
+  readonly secrets: readonly ExplainedSecret[]
 }
 
 /** A plugin as `listPlugins` shows it. */

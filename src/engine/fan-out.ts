@@ -5,7 +5,7 @@ import type { Pattern } from '../pattern.js'
 import { addFacts, Secret } from '../secret.js'
 import { wait } from '../wait.js'
 import { isHidden } from './hidden.js'
-import type { Answer, Plugin, PluginContext, Requester } from './plugin.js'
+import type { Answer, AnswerFacts, Plugin, PluginContext, Requester } from './plugin.js'
 
 /** What one plugin brought. */
 export interface Brought {
@@ -97,7 +97,7 @@ function take(plugin: Plugin, patterns: readonly Pattern[], answers: Answer[]): 
   return { secrets: secrets.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)), dropped: dropped.sort() }
 }
 
-function secretOf({ name }: Plugin, answer: Exclude<Answer, Secret>): Secret {
+function secretOf({ name }: Plugin, answer: AnswerFacts): Secret {
   const { id, value, version, metadata, createdAt, expiresAt } = answer
   if (typeof value === 'string' || value instanceof Uint8Array) {
     return Secret.from(id, value, { version, metadata, createdAt, expiresAt })

@@ -20,10 +20,16 @@ export interface PluginContext {
   readonly requester: Requester
 }
 
-/** One secret of a plugin's answer. A `Secret` belongs to the engine from then on; other values are copied. */
-export type Answer =
-  | Secret
-  | (Omit<SecretFacts, 'plugin' | 'resolvedAt'> & { readonly id: string; readonly value: Uint8Array | string })
+/** A secret as a plugin may answer with it: the engine copies the value. */
+export interface AnswerFacts extends Omit<SecretFacts, 'plugin' | 'resolvedAt'> {
+  /** The id. */
+  readonly id: string
+  /** The value. Wipe your own bytes; the engine takes its copy as soon as you have answered. */
+  readonly value: Uint8Array | string
+}
+
+/** One secret of a plugin's answer. A `Secret` belongs to the engine from then on. */
+export type Answer = Secret | AnswerFacts
 
 /** What a plugin may return. */
 export type Answers = Iterable<Answer> | Promise<Iterable<Answer>>
@@ -77,7 +83,8 @@ export function definePlugin(definition: PluginDefinition): Plugin {
 /** Makes a plugin that comes with this package. */
 export function makePlugin(definition: PluginDefinition, builtIn: boolean): Plugin {
   const { name, version, pattern, getSecrets } = definition
-  if (typeof name !== 'string' || !NAME.test(name)) throw invalid(name, 'its name must be 1 to 128 letters, digits, dots, underscores and hyphens')
+  if (typeof name !== 'string' || !NAME.test(name))
+    throw invalid(name, 'its name must be 1 to 128 letters, digits, dots, underscores and hyphens')
   if (!VERSION.test(version)) throw invalid(name, 'its version must be like v1.0.0')
   if (typeof getSecrets !== 'function') throw invalid(name, 'getSecrets must be a function')
   let parsedPattern: Pattern

@@ -15,16 +15,55 @@ export type ConnectCode =
   | 'data_loss'
   | 'internal'
 
+/** The codes that each class carries. */
+export interface CodesByClass {
+  /** What the caller gave is wrong. */
+  InvalidInputError:
+    | 'SE_INVALID_ID'
+    | 'SE_INVALID_PATTERN'
+    | 'SE_INVALID_REFERENCE'
+    | 'SE_INVALID_OPTION'
+    | 'SE_INVALID_CONFIG'
+    | 'SE_INVALID_ENV'
+    | 'SE_VALUE_TOO_LARGE'
+    | 'SE_VALUE_HAS_NUL'
+    | 'SE_NOT_TEXT'
+    | 'SE_DISPOSED'
+  /** What was asked for is not there. */
+  NotFoundError: 'SE_NOT_FOUND' | 'SE_NO_PLUGIN' | 'SE_COMMAND_NOT_FOUND'
+  /** It is there, and may not be read or used. */
+  AccessError:
+    | 'SE_COMMAND_NOT_EXECUTABLE'
+    | 'SE_LOCKED'
+    | 'SE_ACCESS_DENIED'
+    | 'SE_PROMPT_DISMISSED'
+    | 'SE_INTERACTION_REQUIRED'
+    | 'SE_WRONG_KEY'
+    | 'SE_LAX_MODE'
+  /** A store failed. */
+  StoreError:
+    | 'SE_EXISTS'
+    | 'SE_STORE_UNAVAILABLE'
+    | 'SE_NO_COLLECTION'
+    | 'SE_AMBIGUOUS'
+    | 'SE_CORRUPT'
+    | 'SE_UNSUPPORTED'
+    | 'SE_STORE_FAILURE'
+  /** A plugin failed, or plugins disagree. */
+  PluginError: 'SE_PLUGIN_INVALID' | 'SE_PLUGIN_DUPLICATE' | 'SE_PLUGIN_FAILURE' | 'SE_NOT_UNIQUE' | 'SE_UNRESOLVED'
+  /** The daemon is not there, or cannot be used. */
+  DaemonError: 'SE_DAEMON_UNREACHABLE' | 'SE_DAEMON_RUNNING' | 'SE_DAEMON_INCOMPATIBLE' | 'SE_SOCKET_UNSAFE'
+  /** The caller stopped waiting. */
+  CancelledError: 'SE_ABORTED' | 'SE_TIMEOUT'
+  /** A fault of this program or of its installation. */
+  InternalError: 'SE_NATIVE_MISSING' | 'SE_INTERNAL'
+}
+
 /** The name of the class that carries a code. */
-export type ErrorClassName =
-  | 'InvalidInputError'
-  | 'NotFoundError'
-  | 'AccessError'
-  | 'StoreError'
-  | 'PluginError'
-  | 'DaemonError'
-  | 'CancelledError'
-  | 'InternalError'
+export type ErrorClassName = keyof CodesByClass
+
+/** The stable code of an error. Callers branch on it; messages may be reworded at any time. */
+export type ErrorCode = CodesByClass[ErrorClassName]
 
 /** What is fixed about a code: its class, its form on the wire, the command line's exit status, and its meaning. */
 export interface CodeFacts {
@@ -47,8 +86,10 @@ function facts<C extends ErrorClassName>(
   return { class: name, connect, exit, meaning }
 }
 
-/** Every code with its facts. A code is never reused or given a new meaning. */
-export const CODES = {
+// Holds each code to the class that `CodesByClass` gives it.
+type Table = { readonly [C in ErrorClassName as CodesByClass[C]]: CodeFacts & { readonly class: C } }
+
+const TABLE: Table = {
   SE_INVALID_ID: facts('InvalidInputError', 'invalid_argument', 2, 'The text is not an id.'),
   SE_INVALID_PATTERN: facts('InvalidInputError', 'invalid_argument', 2, 'The text is not a pattern.'),
   SE_INVALID_REFERENCE: facts('InvalidInputError', 'invalid_argument', 2, 'The text is not a reference.'),
@@ -159,15 +200,10 @@ export const CODES = {
   SE_TIMEOUT: facts('CancelledError', 'deadline_exceeded', 1, 'The answer did not come in time.'),
   SE_NATIVE_MISSING: facts('InternalError', 'internal', 1, 'The native part could not be loaded.'),
   SE_INTERNAL: facts('InternalError', 'internal', 1, 'A fault of this program.'),
-} as const satisfies Record<`SE_${string}`, CodeFacts>
+}
 
-/** The stable code of an error. Callers branch on it; messages may be reworded at any time. */
-export type ErrorCode = keyof typeof CODES
-
-/** The codes that a class carries. */
-export type CodesOf<C extends ErrorClassName> = {
-  [K in ErrorCode]: (typeof CODES)[K]['class'] extends C ? K : never
-}[ErrorCode]
+/** Every code with its facts. A code is never reused or given a new meaning. */
+export const CODES: Readonly<Record<ErrorCode, CodeFacts>> = TABLE
 
 /** Whether a text is one of the codes. */
 export function isErrorCode(text: string): text is ErrorCode {

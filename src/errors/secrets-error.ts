@@ -1,4 +1,4 @@
-import { CODES, type CodesOf, type ErrorClassName, type ErrorCode } from './codes.js'
+import { CODES, type CodesByClass, type ErrorClassName, type ErrorCode } from './codes.js'
 
 const BRAND: unique symbol = Symbol.for('se-native.SecretsError') as never
 
@@ -13,6 +13,20 @@ export interface ErrorFacts {
   details?: ErrorDetails | undefined
   /** The failure behind this one. It stays in this process: `toJSON` leaves it out. */
   cause?: unknown
+}
+
+/** An error as JSON. */
+export interface ErrorJson<C extends ErrorCode = ErrorCode> {
+  /** The name of its class. */
+  name: string
+  /** What went wrong. */
+  code: C
+  /** What failed, and on what. */
+  message: string
+  /** What to do next. */
+  hint?: string
+  /** Plain facts. */
+  details: ErrorDetails
 }
 
 /**
@@ -54,40 +68,45 @@ export class SecretsError<C extends ErrorCode = ErrorCode> extends Error {
   }
 
   /** The error for logs and for other processes: without its cause and its stack. */
-  toJSON(): { name: string; code: C; message: string; hint?: string; details: ErrorDetails } {
+  toJSON(): ErrorJson<C> {
     const { name, code, message, hint, details } = this
     return hint === undefined ? { name, code, message, details } : { name, code, message, hint, details }
   }
 }
 
 /** What the caller gave is wrong: a text, an option, a size, or a thing disposed before. */
-export class InvalidInputError extends SecretsError<CodesOf<'InvalidInputError'>> {}
+export class InvalidInputError extends SecretsError<CodesByClass['InvalidInputError']> {}
 /** What was asked for is not there. */
-export class NotFoundError extends SecretsError<CodesOf<'NotFoundError'>> {}
+export class NotFoundError extends SecretsError<CodesByClass['NotFoundError']> {}
 /** It is there, and may not be read or used: locked, denied, dismissed, the wrong key. */
-export class AccessError extends SecretsError<CodesOf<'AccessError'>> {}
+export class AccessError extends SecretsError<CodesByClass['AccessError']> {}
 /** A store failed. */
-export class StoreError extends SecretsError<CodesOf<'StoreError'>> {}
+export class StoreError extends SecretsError<CodesByClass['StoreError']> {}
 /** A plugin failed, or plugins disagree. `details` name them. */
-export class PluginError extends SecretsError<CodesOf<'PluginError'>> {}
+export class PluginError extends SecretsError<CodesByClass['PluginError']> {}
 /** The daemon is not there, or cannot be used. */
-export class DaemonError extends SecretsError<CodesOf<'DaemonError'>> {}
+export class DaemonError extends SecretsError<CodesByClass['DaemonError']> {}
 /** The caller stopped waiting. `details` say what was abandoned. */
-export class CancelledError extends SecretsError<CodesOf<'CancelledError'>> {}
+export class CancelledError extends SecretsError<CodesByClass['CancelledError']> {}
 /** A fault of this program or of its installation. */
-export class InternalError extends SecretsError<CodesOf<'InternalError'>> {}
+export class InternalError extends SecretsError<CodesByClass['InternalError']> {}
 
-const CLASSES: { [C in ErrorClassName]: new (code: CodesOf<C>, message: string, facts?: ErrorFacts) => SecretsError } =
-  {
-    InvalidInputError,
-    NotFoundError,
-    AccessError,
-    StoreError,
-    PluginError,
-    DaemonError,
-    CancelledError,
-    InternalError,
-  }
+const CLASSES: {
+  [C in ErrorClassName]: new (
+    code: CodesByClass[C],
+    message: string,
+    facts?: ErrorFacts,
+  ) => SecretsError
+} = {
+  InvalidInputError,
+  NotFoundError,
+  AccessError,
+  StoreError,
+  PluginError,
+  DaemonError,
+  CancelledError,
+  InternalError,
+}
 
 /** Makes an error of the class that carries the code. */
 export function createError(code: ErrorCode, message: string, facts?: ErrorFacts): SecretsError {

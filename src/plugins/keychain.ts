@@ -4,8 +4,14 @@ import type { Pattern } from '../pattern.js'
 import { openStore, type StoreOptions } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
 
+/** A store that is open already, and stays the caller's to close. */
+export interface OpenStore {
+  /** The store. */
+  readonly store: Store
+}
+
 /** Which store the plugin answers from: an open one, or how to open it. */
-export type KeychainOptions = { readonly store: Store } | StoreOptions
+export type KeychainOptions = OpenStore | StoreOptions
 
 // A person may be looking for a passphrase.
 const PROMPT_TIMEOUT_MS = 300_000
@@ -13,7 +19,7 @@ const PROMPT_TIMEOUT_MS = 300_000
 /**
  * The built-in plugin: answers for every id from the chosen store, which it opens when it is asked for the first time.
  * Its name is `docker-pass`, as it is for programs that speak to Docker's engine.
- * @param options - A store that is open already, and stays the caller's to close; or options of `openStore`.
+ * @param options - A store that is open already; or options of `openStore`.
  */
 export function keychain(options: KeychainOptions = {}): Plugin {
   const given = 'store' in options ? options.store : undefined
