@@ -30,6 +30,8 @@ fn options() -> KeychainOptions {
 
 pub(crate) fn fixture() -> Fixture {
     let options = options();
+    // Process numbers come back: an earlier run may have been killed.
+    drop(Leftovers(options.clone()));
     let open = || keychain::open(options.clone()).unwrap();
     let fixture = Fixture::new(open(), open(), Box::new(Leftovers(options.clone())));
     if cfg!(windows) {
