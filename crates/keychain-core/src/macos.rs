@@ -55,13 +55,14 @@ struct Keychain {
 static INTERACTION: RwLock<()> = RwLock::new(());
 
 /// Held during a call of the Keychain. The fields are dropped in this order.
-enum Interaction {
+pub(crate) enum Interaction {
     Allowed { _shared: RwLockReadGuard<'static, ()> },
     Forbidden { _off: KeychainUserInteractionLock, _alone: RwLockWriteGuard<'static, ()> },
 }
 
 impl Interaction {
-    fn start(allowed: bool) -> Result<Self> {
+    /// Waits until no call that must be alone is under way, or, to forbid interaction, until none is.
+    pub(crate) fn start(allowed: bool) -> Result<Self> {
         if allowed {
             return Ok(Self::Allowed { _shared: INTERACTION.read().unwrap_or_else(PoisonError::into_inner) });
         }
@@ -218,7 +219,7 @@ impl Store for Keychain {
 }
 
 /// Turns a status of the Security framework into one of our errors. One line for each that these calls are known for.
-fn failure(status: i32, what: &str) -> Error {
+pub(crate) fn failure(status: i32, what: &str) -> Error {
     let code = match status {
         -25300 => Code::NotFound,            // errSecItemNotFound
         -25299 => Code::Exists,              // errSecDuplicateItem

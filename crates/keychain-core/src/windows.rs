@@ -19,6 +19,11 @@ pub(crate) fn probe() -> Result<String> {
     Ok("Windows Credential Manager".into())
 }
 
+/// The names of all generic credentials of the account.
+pub(crate) fn target_names() -> Result<Vec<String>> {
+    Ok(credential::enumerate("")?.into_iter().map(|found| found.target).collect())
+}
+
 /// The credentials of the account that this program runs as.
 struct System;
 

@@ -36,10 +36,11 @@ pub(super) fn read(target: &str) -> Result<Option<Credential>> {
 /// Reads all generic credentials whose names begin with this prefix, in any case of letters.
 pub(super) fn enumerate(prefix: &str) -> Result<Vec<Credential>> {
     let filter = wide(&format!("{prefix}*"));
+    let filter = if prefix.is_empty() { ptr::null() } else { filter.as_ptr() };
     let mut count = 0;
     let mut found: *mut *mut CREDENTIALW = ptr::null_mut();
     // SAFETY: the filter ends with a NUL and outlives the call; `found` receives memory that `Owned` gives back.
-    if unsafe { CredEnumerateW(filter.as_ptr(), 0, &mut count, &mut found) } == 0 {
+    if unsafe { CredEnumerateW(filter, 0, &mut count, &mut found) } == 0 {
         return Ok(absent_or_failure(&format!("cannot list the credentials of {prefix}"))?.unwrap_or_default());
     }
     let _owned = Owned(found.cast());
