@@ -51,5 +51,7 @@ export interface StoreBinding {
   openFileStore(store: string, identity: string): Promise<Outcome<NativeStore>>
   createFileStore(store: string, identity: string, passphrase?: SecretHandle): Promise<Outcome<null>>
   openKeychainStore(interactive: boolean): Promise<Outcome<NativeStore>>
+  /** Opens the entries that programs keep in the OS keychain under a service. */
+  openEntriesStore(service: string, interactive: boolean): Promise<Outcome<NativeStore>>
   probeKeychain(): Promise<Outcome<string>>
 }

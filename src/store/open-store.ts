@@ -13,9 +13,12 @@ export interface StoreOptions extends WaitOptions {
   /**
    * `auto` (the default): the store that was chosen (`SE_STORE`, else `se store use`), else the OS keychain where one
    * answers, and never a weaker one by itself. `keychain`: the OS keychain. `file`: the encrypted file. `memory`: gone
-   * with the process.
+   * with the process. `entries`: what any program keeps in the OS keychain under `service`, the account being the id;
+   * accounts that are not ids are passed over, and entries carry no metadata.
    */
-  kind?: 'auto' | 'keychain' | 'file' | 'memory' | undefined
+  kind?: 'auto' | 'keychain' | 'file' | 'memory' | 'entries' | undefined
+  /** The service of an `entries` store, such as `my-app`. */
+  service?: string | undefined
   /** The file of a `file` store. By default `SE_STORE_PATH`, the configured one, or `store.age` in the user's data folder. */
   path?: string | undefined
   /** The identity file that opens it. By default the configured one, or `identity.age` beside the store. */
@@ -50,13 +53,15 @@ async function open(options: StoreOptions): Promise<Store> {
       return openKeychain(options)
     case 'file':
       return openFile(options, filePlace(place(options), await readConfig()))
+    case 'entries':
+      return openEntries(options)
     case 'auto': {
       const chosen = await chooseStore(place(options), async () => unwrap(await native().probeKeychain()))
       return chosen.kind === 'file' ? openFile(options, chosen) : openKeychain(options)
     }
     default:
       throw createError('SE_INVALID_OPTION', `there is no store of the kind ${String(kind)}`, {
-        hint: 'use auto, keychain, file or memory',
+        hint: 'use auto, keychain, file, memory or entries',
         details: { option: 'kind' },
       })
   }
@@ -64,6 +69,16 @@ async function open(options: StoreOptions): Promise<Store> {
 
 async function openKeychain({ prompt }: StoreOptions): Promise<Store> {
   return new Store(unwrap(await native().openKeychainStore(prompt !== false)))
+}
+
+async function openEntries({ service, prompt }: StoreOptions): Promise<Store> {
+  if (service === undefined) {
+    throw createError('SE_INVALID_OPTION', 'a store of the kind entries needs a service', {
+      hint: "name it: openStore({ kind: 'entries', service: 'my-app' })",
+      details: { option: 'service' },
+    })
+  }
+  return new Store(unwrap(await native().openEntriesStore(service, prompt !== false)))
 }
 
 function place({ path, identity }: StoreOptions): { path: string | undefined; identity: string | undefined } {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keychain_core::{Code, Error, Info, Item, NewItem, Result, SecretBytes, Selection, Store, file, keychain, memory};
+use keychain_core::{
+    Code, Error, Info, Item, NewItem, Result, SecretBytes, Selection, Store, entries, file, keychain, memory,
+};
 use napi::Env;
 use napi::bindgen_prelude::{ClassInstance, Object};
 use napi_derive::napi;
@@ -287,6 +289,14 @@ pub fn open_keychain_store(env: &Env, interactive: bool) -> napi::Result<Object<
     task::run(env, move || {
         let options = keychain::KeychainOptions { interactive, ..keychain::KeychainOptions::default() };
         Ok(NativeStore::new(keychain::open(options)?, Arc::default()))
+    })
+}
+
+/// Opens the entries that programs keep in the keychain of this operating system under a service.
+#[napi(ts_return_type = "Promise<Outcome<NativeStore>>")]
+pub fn open_entries_store(env: &Env, service: String, interactive: bool) -> napi::Result<Object<'_>> {
+    task::run(env, move || {
+        Ok(NativeStore::new(entries::open(entries::EntriesOptions { service, interactive })?, Arc::default()))
     })
 }
 

@@ -12,7 +12,6 @@ extern crate self as keychain_core;
 mod contract;
 #[cfg(any(windows, test))]
 mod credential_manager;
-#[cfg(any(target_os = "linux", target_os = "macos", windows))]
 pub mod entries;
 mod error;
 pub mod file;
