@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Packs what would be published (this package and the one of this platform), installs both into an empty project, and uses
+# them there: as an ES module, with require(), from TypeScript in each supported resolution, and the command line; on the
+# Node.js that runs this and on the newest LTS. `npm run build` first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+here=$PWD
+lts=24
+for file in dist/index.js dist/cli.cjs; do
+  [ -e "$file" ] || { echo "check-package: $file is not there: npm run build" >&2; exit 1; }
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+platform=$(node -e "import('./dist/native/load.js').then(({ platformName }) => console.log(platformName()))")
+addon=se-native.$platform.node
+[ -e "$addon" ] || { echo "check-package: $addon is not there: npm run build:native" >&2; exit 1; }
+cp -R "npm/$platform" "$work/npm"
+cp "$addon" "$work/npm/"
+npm pack --silent --pack-destination "$work" >/dev/null
+npm pack --silent --pack-destination "$work" "$work/npm" >/dev/null
+cd "$work"
+main=$(ls se-native-[0-9]*.tgz)
+native=$(ls "se-native-$platform"-*.tgz)
+echo "packed: $main ($(stat -c %s "$main" 2>/dev/null || stat -f %z "$main") bytes), $native"
+unwanted=$(tar -tzf "$main" | grep -vE '^package/(dist/|man/|index\.d\.ts|package\.json|README\.md|CHANGELOG\.md|LICENSE)' || true)
+[ -z "$unwanted" ] || { echo "check-package: the tarball holds what it must not: $unwanted" >&2; exit 1; }
+
+mkdir project && cd project
+echo '{ "private": true }' >package.json
+npm install --silent --no-audit --no-fund "../$main" "../$native"
+cp "$here"/__test__/package/* .
+
+# The other Node.js: the npm package that holds nothing but its program.
+mkdir ../lts && (cd ../lts && echo '{}' >package.json && npm install --silent --no-audit --no-fund --no-save "node-$(node -p 'process.platform === "win32" ? "win" : process.platform')-$(node -p process.arch)@$lts")
+other=$(ls "$work"/lts/node_modules/node-*/bin/node)
+for node in "$(command -v node)" "$other"; do
+  version=$("$node" --version)
+  for program in use.mjs use.cjs; do
+    "$node" "$program" 2>"$program.err" || { cat "$program.err" >&2; echo "check-package: $program fails on Node.js $version" >&2; exit 1; }
+    [ ! -s "$program.err" ] || { cat "$program.err" >&2; echo "check-package: $program warns on Node.js $version" >&2; exit 1; }
+  done
+  [ "$("$node" node_modules/.bin/se --version)" = "$("$node" -p "'se ' + require('se-native/package.json').version")" ]
+  echo "works: import, require() and se on Node.js $version"
+done
+
+ln -s "$here/node_modules/typescript" "$here/node_modules/@types" "$work/" 2>/dev/null || true
+compile() {
+  node "$here/node_modules/typescript/bin/tsc" --noEmit --strict --target es2022 --lib es2023,esnext.disposable \
+    --types node --typeRoots "$here/node_modules/@types" "$@"
+}
+compile --module nodenext use.mts use.cts
+compile --module node20 use.mts use.cts
+compile --module esnext --moduleResolution bundler use.mts
+echo "works: types with nodenext, node20 and bundler, without skipLibCheck"
