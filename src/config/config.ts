@@ -125,7 +125,7 @@ export async function parseFile(text: string, file: string): Promise<ReadonlyMap
 
 function unknownKey(key: string, file: string): Error {
   const keys = ROWS.map((row) => row.key)
-  const shown = /^[\w-]{1,40}$/.test(key) ? ` ${key}` : ''
+  const shown = /^[a-z][a-z_-]{0,23}$/i.test(key) ? ` ${key}` : '' // anything else may be a value
   if (key === 'passphrase') {
     const hint = 'name a file with passphrase_file, or set the variable SE_PASSPHRASE'
     return invalid(`${file} holds a passphrase, which is never kept there`, hint, { file, key })
