@@ -47,7 +47,9 @@ export {
   StoreError,
 } from './errors/secrets-error.js'
 export { isId, parseId } from './id.js'
+export { IdIndex } from './id-index.js'
 export { Pattern, parsePattern } from './pattern.js'
+export { PatternSet } from './pattern-set.js'
 export { type KeychainOptions, keychain, type OpenStore } from './plugins/keychain.js'
 export { isReference, parseReference, type Reference } from './reference.js'
 export { type Resolution, type ResolveOptions, resolve, resolveAll, resolveEach } from './resolve.js'

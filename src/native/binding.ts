@@ -1,3 +1,4 @@
+import type { MatcherBinding } from './matcher.js'
 import type { ProcessBinding } from './process.js'
 import type { ProtectionBinding } from './protection.js'
 import type { SecretBinding } from './secret.js'
@@ -6,7 +7,8 @@ import type { StoreKeysBinding } from './store-keys.js'
 
 /** Everything that the native part exports. Each area's interface is in the file of its name. */
 export interface NativeBinding
-  extends ProcessBinding,
+  extends MatcherBinding,
+    ProcessBinding,
     ProtectionBinding,
     SecretBinding,
     StoreBinding,

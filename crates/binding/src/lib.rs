@@ -1,6 +1,7 @@
 //! The Node-API face of the crates: converts and exports, decides nothing.
 
 mod held;
+pub mod matcher;
 pub mod outcome;
 pub mod process;
 pub mod protection;
