@@ -131,6 +131,7 @@ pub(crate) fn every_operation_fails_with(store: &dyn Store, code: Code) {
     assert_eq!(store.get(&a).unwrap_err().code(), code, "get");
     assert_eq!(store.get_many(&Selection::Ids(vec![a.clone()])).unwrap_err().code(), code, "get_many by ids");
     assert_eq!(store.get_many(&Selection::Pattern(pattern("**"))).unwrap_err().code(), code, "get_many by pattern");
+    assert_eq!(store.list(&pattern("**")).unwrap_err().code(), code, "list");
     assert_eq!(store.set_many(vec![new_item("a", b"v")], true).unwrap_err().code(), code, "set_many");
     assert_eq!(store.delete(&a).unwrap_err().code(), code, "delete");
     assert_eq!(store.rename(&a, &b, true).unwrap_err().code(), code, "rename");
