@@ -177,3 +177,61 @@ fn set_disposition(signal: c_int, wanted: Option<&libc::sigaction>) -> libc::sig
         before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    fn failed(words: &[&str], path: &str) -> Error {
+        let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let environment = Environment::from_strings(vec![format!("PATH={path}").into_bytes()]);
+        exec(&arguments, &environment, &Descriptors::capture().unwrap())
+    }
+
+    #[test]
+    fn a_command_that_is_nowhere_is_not_found() {
+        let error = failed(&["no-such-command"], "/no/such/folder:/etc/passwd:/dev/null");
+        assert_eq!(error.code(), Code::CommandNotFound);
+        assert_eq!(error.to_string(), "command not found: no-such-command");
+        assert_eq!(failed(&[], "/bin").code(), Code::InvalidOption);
+        assert_eq!(failed(&[""], "/bin").code(), Code::CommandNotFound);
+    }
+
+    #[test]
+    fn a_folder_is_not_a_command() {
+        assert_eq!(failed(&["/etc"], "").to_string(), "/etc cannot be executed: it is a folder");
+        assert_eq!(failed(&["etc"], "/").code(), Code::CommandNotFound);
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_executed_is_told_from_one_that_is_not_there() {
+        let error = failed(&["passwd"], "/no/such/folder:/etc");
+        assert_eq!(error.code(), Code::CommandNotExecutable);
+        assert_eq!(error.to_string(), "/etc/passwd cannot be executed: permission denied");
+    }
+
+    #[test]
+    fn a_failure_gives_back_what_was_changed() {
+        let file = fs::File::open("/dev/zero").unwrap();
+        let fd = file.as_raw_fd();
+        let descriptors = Descriptors::capture().unwrap();
+        // SAFETY: the test's own descriptor, and a look at a disposition.
+        let state = || unsafe {
+            let mut disposition: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(libc::SIGPIPE, ptr::null(), &raw mut disposition);
+            (disposition.sa_sigaction, libc::fcntl(fd, libc::F_GETFD), libc::fcntl(fd, libc::F_GETFL))
+        };
+        let flags = state().2;
+        // SAFETY: as above; this is what libuv does.
+        unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) };
+        let before = state();
+        assert_eq!((before.0, before.1), (libc::SIG_IGN, libc::FD_CLOEXEC));
+        let prepared = Prepared::new(&descriptors).unwrap();
+        assert_eq!(state(), (libc::SIG_DFL, 0, flags));
+        prepared.undo();
+        assert_eq!(state(), before);
+    }
+}
