@@ -30,13 +30,27 @@ pub fn probe() -> Result<String> {
     system::probe()
 }
 
+/// [`open`] on the D-Bus bus at this address instead of the session's.
+#[cfg(target_os = "linux")]
+pub fn open_on_bus(address: &str, options: KeychainOptions) -> Result<Box<dyn Store>> {
+    crate::secret_service::open_on_bus(Some(address), options)
+}
+
+/// [`probe`] on the D-Bus bus at this address instead of the session's.
+#[cfg(target_os = "linux")]
+pub fn probe_bus(address: &str) -> Result<String> {
+    crate::secret_service::probe_bus(Some(address))
+}
+
 #[cfg(target_os = "macos")]
 use crate::macos as system;
+#[cfg(target_os = "linux")]
+use crate::secret_service as system;
 #[cfg(windows)]
 use crate::windows as system;
 
 /// Systems without a keychain that we know.
-#[cfg(not(any(target_os = "macos", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod system {
     use super::KeychainOptions;
     use crate::{Code, Error, Result, Store};

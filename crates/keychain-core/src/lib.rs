@@ -23,6 +23,8 @@ mod limits;
 mod macos;
 pub mod memory;
 mod secret_bytes;
+#[cfg(target_os = "linux")]
+mod secret_service;
 mod store;
 #[cfg(windows)]
 mod windows;

@@ -1,0 +1,267 @@
+//! The Secret Service store on a real gnome-keyring.
+#![cfg(target_os = "linux")]
+
+#[macro_use]
+mod contract;
+#[path = "support/keyring.rs"]
+mod keyring;
+
+use contract::{Fixture, every_operation_fails_with, id, new_item, pattern};
+use keychain_core::keychain::{self, KeychainOptions};
+use keychain_core::{Code, Selection};
+use keyring::Keyring;
+
+const GROUP: (&str, &str) = ("service:group", "com.docker.docker-pass");
+const NAME: (&str, &str) = ("service:name", "docker-pass-cli");
+/// The attributes of an item of `docker pass`, as `secret-tool` takes them.
+const DOCKER: [&str; 4] = [GROUP.0, GROUP.1, NAME.0, NAME.1];
+
+fn unlocked() -> Option<Fixture> {
+    let keyring = Keyring::start("unlocked")?;
+    Some(Fixture::new(keyring.open(), keyring.open(), Box::new(keyring)))
+}
+
+contract!(unlocked);
+
+#[test]
+fn a_locked_keyring_needs_a_person() {
+    let Some(keyring) = Keyring::start("locked") else { return };
+    let store = keyring.open();
+    assert_eq!(store.describe().unwrap().locked, Some(true));
+    every_operation_fails_with(&*store, Code::InteractionRequired);
+    assert_eq!(store.list(&pattern("**")).unwrap_err().code(), Code::InteractionRequired);
+    keyring.unlock();
+    assert_eq!(store.describe().unwrap().locked, Some(false));
+    store.set_many(vec![new_item("a", b"v")], false).unwrap();
+    keyring.lock();
+    every_operation_fails_with(&*store, Code::InteractionRequired);
+    assert_eq!(store.list(&pattern("**")).unwrap_err().code(), Code::InteractionRequired);
+}
+
+#[test]
+fn where_no_prompt_can_be_shown_a_locked_keyring_stays_locked() {
+    let Some(keyring) = Keyring::start("locked") else { return };
+    let store = keyring.try_open(KeychainOptions::default()).unwrap();
+    let error = store.get(&id("a")).unwrap_err();
+    assert_eq!(error.code(), Code::Locked);
+    assert!(error.hint().unwrap().contains("gnome-keyring-daemon --unlock"));
+}
+
+#[test]
+fn a_secret_of_docker_pass_is_read() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let label = "--label=com.docker.docker-pass:docker-pass-cli:team/db";
+    keyring.run("secret-tool", &[&["store", label], &DOCKER[..], &["id", "team/db", "x_owner", "ops"]].concat(), b"v1");
+    let store = keyring.open();
+    let item = store.get(&id("team/db")).unwrap();
+    assert_eq!(item.value.as_bytes(), b"v1");
+    assert_eq!(item.info.metadata.into_iter().collect::<Vec<_>>(), [("owner".to_owned(), "ops".to_owned())]);
+}
+
+#[test]
+fn a_secret_is_stored_as_docker_pass_reads_it() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let mut item = new_item("team/db", b"v1");
+    item.metadata.insert("owner".into(), "ops".into());
+    keyring.open().set_many(vec![item], false).unwrap();
+    let search =
+        keyring.run("secret-tool", &[&["search", "--all", "--unlock"], &DOCKER[..], &["id", "team/db"]].concat(), b"");
+    let search = String::from_utf8(search).unwrap();
+    assert!(search.contains("label = com.docker.docker-pass:docker-pass-cli:team/db\n"), "{search}");
+    assert!(search.contains("secret = v1\n"), "{search}");
+    let paths = keyring.items(&[GROUP, NAME, ("id", "team/db")]);
+    let attributes = keyring.call(
+        &paths[0],
+        "org.freedesktop.DBus.Properties.Get",
+        &["string:org.freedesktop.Secret.Item", "string:Attributes"],
+    );
+    for pair in [
+        "service:group      com.docker.docker-pass",
+        "service:name      docker-pass-cli",
+        "id      team/db",
+        "x_owner      ops",
+    ] {
+        let words: Vec<_> = pair.split_whitespace().collect();
+        let found = attributes.split_whitespace().collect::<Vec<_>>();
+        assert!(found.windows(2).any(|two| two == words), "{pair} in {attributes}");
+    }
+}
+
+#[test]
+fn replacing_keeps_the_item_where_it_is() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    let mut item = new_item("a", b"one");
+    item.metadata.insert("owner".into(), "ops".into());
+    store.set_many(vec![item], false).unwrap();
+    let before = keyring.items(&[GROUP, NAME]);
+    store.set_many(vec![new_item("a", b"two")], true).unwrap();
+    store.rename(&id("a"), &id("b"), false).unwrap();
+    assert_eq!(keyring.items(&[GROUP, NAME, ("id", "b")]), before);
+    assert_eq!(store.get(&id("b")).unwrap().value.as_bytes(), b"two");
+}
+
+#[test]
+fn duplicates_are_counted_and_a_write_leaves_one() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    for extra in ["1", "2", "3"] {
+        let item = [&["store", "--label=x"], &DOCKER[..], &["id", "a", "extra", extra]].concat();
+        keyring.run("secret-tool", &item, extra.as_bytes());
+    }
+    let error = store.get(&id("a")).unwrap_err();
+    assert_eq!(error.code(), Code::Ambiguous);
+    assert!(error.details().contains(&("count", "3".into())));
+    assert_eq!(store.get_many(&Selection::Pattern(pattern("**"))).unwrap_err().code(), Code::Ambiguous);
+    assert_eq!(store.list(&pattern("**")).unwrap().len(), 1);
+
+    store.set_many(vec![new_item("a", b"new")], true).unwrap();
+    assert_eq!(store.get(&id("a")).unwrap().value.as_bytes(), b"new");
+    assert_eq!(keyring.items(&[GROUP, NAME, ("id", "a")]).len(), 1);
+}
+
+#[test]
+fn items_of_others_and_without_a_valid_id_are_passed_over() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    // In this order: gnome-keyring replaces what has these attributes, and may have more.
+    let foreign: [&[&str]; 4] = [
+        &DOCKER,
+        &[DOCKER[0], DOCKER[1], DOCKER[2], DOCKER[3], "id", "not//valid"],
+        &[DOCKER[0], DOCKER[1], DOCKER[2], "another", "id", "b"],
+        &["id", "c"],
+    ];
+    for attributes in foreign {
+        keyring.run("secret-tool", &[&["store", "--label=x"], attributes].concat(), b"other");
+    }
+    store.set_many(vec![new_item("a", b"v")], false).unwrap();
+    assert_eq!(keyring.items(&[GROUP]).len(), 4);
+    let listed = store.list(&pattern("**")).unwrap();
+    assert_eq!(listed.iter().map(|info| info.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    let read = store.get_many(&Selection::Pattern(pattern("**"))).unwrap();
+    assert_eq!(read.len(), 1);
+}
+
+#[test]
+fn what_another_program_changes_is_seen() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    let tool = |command: &[&str], input: &[u8]| {
+        keyring.run("secret-tool", &[command, &DOCKER[..], &["id", "b"]].concat(), input);
+    };
+    store.set_many(vec![new_item("a", b"v")], false).unwrap();
+    assert_eq!(store.list(&pattern("**")).unwrap().len(), 1);
+    tool(&["store", "--label=x"], b"one");
+    // A value is fetched, and checked against the signals that came before it; that is exact.
+    assert_eq!(store.get(&id("b")).unwrap().value.as_bytes(), b"one");
+    assert_eq!(store.list(&pattern("**")).unwrap().len(), 2);
+    tool(&["store", "--label=x"], b"two");
+    assert_eq!(store.get(&id("b")).unwrap().value.as_bytes(), b"two");
+    tool(&["clear"], b"");
+    assert_eq!(store.get(&id("b")).unwrap_err().code(), Code::NotFound);
+    assert_eq!(store.list(&pattern("**")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_restarted_service_is_found_again() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    store.set_many(vec![new_item("a", b"v")], false).unwrap();
+    assert_eq!(store.get(&id("a")).unwrap().value.as_bytes(), b"v");
+    restart(&keyring);
+    assert_eq!(store.get(&id("a")).unwrap().value.as_bytes(), b"v");
+    restart(&keyring);
+    assert_eq!(store.list(&pattern("**")).unwrap().len(), 1);
+    restart(&keyring);
+    store.set_many(vec![new_item("b", b"v")], false).unwrap();
+}
+
+/// Kills the service, and starts another on the same folders.
+fn restart(keyring: &Keyring) {
+    kill(keyring);
+    // Reads the password from its standard input, and returns when the keyring is unlocked and on the bus.
+    let password = keyring.variable("SE_KEYRING_PASSWORD").as_bytes().to_vec();
+    keyring.run("gnome-keyring-daemon", &["--daemonize", "--unlock", "--components=secrets"], &password);
+}
+
+fn kill(keyring: &Keyring) {
+    let pid = keyring.call("/org/freedesktop/secrets", "org.freedesktop.DBus.Peer.Ping", &[]);
+    assert!(pid.trim().is_empty());
+    let asked = [
+        "--session",
+        "--print-reply=literal",
+        "--dest=org.freedesktop.DBus",
+        "/",
+        "org.freedesktop.DBus.GetConnectionUnixProcessID",
+        "string:org.freedesktop.secrets",
+    ];
+    let pid = String::from_utf8(keyring.run("dbus-send", &asked, b"")).unwrap();
+    let pid: i32 = pid.split_whitespace().last().unwrap().parse().unwrap();
+    let process = rustix::process::Pid::from_raw(pid).unwrap();
+    let handle = rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    let mut ended = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
+    rustix::event::poll(&mut ended, None).unwrap();
+}
+
+#[test]
+fn a_service_that_went_is_unavailable() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    store.set_many(vec![new_item("a", b"v")], false).unwrap();
+    kill(&keyring);
+    every_operation_fails_with(&*store, Code::StoreUnavailable);
+    assert_eq!(store.describe().unwrap_err().code(), Code::StoreUnavailable);
+}
+
+#[test]
+fn a_service_without_a_collection_says_so() {
+    let Some(keyring) = Keyring::start("no-collection") else { return };
+    let store = keyring.open();
+    every_operation_fails_with(&*store, Code::NoCollection);
+    assert_eq!(store.describe().unwrap_err().code(), Code::NoCollection);
+    assert_eq!(keychain::probe_bus(keyring.address()).unwrap(), "gnome-keyring-daemon");
+}
+
+#[test]
+fn a_bus_without_a_service_says_so() {
+    let Some(keyring) = Keyring::start("no-service") else { return };
+    for error in [
+        keychain::probe_bus(keyring.address()).unwrap_err(),
+        keyring.try_open(KeychainOptions::default()).err().unwrap(),
+    ] {
+        assert_eq!(error.code(), Code::StoreUnavailable);
+        assert!(error.to_string().contains("org.freedesktop.secrets"), "{error}");
+        assert!(error.hint().unwrap().contains("se store use file"));
+    }
+}
+
+#[test]
+fn probing_starts_nothing() {
+    let Some(keyring) = Keyring::start("activatable") else { return };
+    let found = keychain::probe_bus(keyring.address()).unwrap();
+    assert!(found.contains("starts when it is used"), "{found}");
+    let store = keyring.open();
+    assert_eq!(store.describe().unwrap_err().code(), Code::StoreUnavailable);
+    let owned = [
+        "--session",
+        "--print-reply=literal",
+        "--dest=org.freedesktop.DBus",
+        "/",
+        "org.freedesktop.DBus.NameHasOwner",
+        "string:org.freedesktop.secrets",
+    ];
+    let owned = || String::from_utf8(keyring.run("dbus-send", &owned, b"")).unwrap();
+    assert!(owned().contains("false"));
+    // It starts, without a collection.
+    assert_eq!(store.get(&id("a")).unwrap_err().code(), Code::NoCollection);
+    assert!(owned().contains("true"));
+}
+
+#[test]
+fn a_bus_that_is_not_there_says_so() {
+    let error = keychain::probe_bus("unix:path=/nonexistent/bus").unwrap_err();
+    assert_eq!(error.code(), Code::StoreUnavailable);
+    let error = keychain::probe_bus("no address").unwrap_err();
+    assert_eq!(error.code(), Code::StoreUnavailable);
+}
