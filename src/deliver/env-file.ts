@@ -1,5 +1,6 @@
 // Env files, read strictly: what `util.parseEnv` would pass over, cut off or misread is an error here, with its line. On
-// a file without errors both say the same.
+// a file without errors both say the same, but for what versions of Node misread: Node 20 an indented comment, Node 22
+// and 24 a name that only spaces follow, all a comment with `=` that ends the file.
 import { isUtf8 } from 'node:buffer'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
@@ -66,7 +67,7 @@ function readLine(lines: readonly string[], index: number): Read {
   if (/[\0\r]/.test(line)) return fault('a control character', 'remove it: programs do not agree on what it means')
   const equals = line.indexOf('=')
   if (equals < 0) return fault('no = in the line', 'a line is NAME=value, a comment, or empty')
-  const name = trim(line.slice(0, equals).replace(/^export /, ''))
+  const name = trim(line.slice(0, equals)).replace(/^export /, '')
   if (!NAME.test(name)) {
     return fault('not a name before the =', 'a name has letters, digits, _, . and -, and begins with a letter or _')
   }
