@@ -10,4 +10,4 @@ if [ "${1:-}" = --dev ]; then
 fi
 # shellcheck disable=SC2086 # an empty profile is no argument
 exec npx --no-install napi build $profile --platform --no-js --dts target/binding.d.ts \
-  --manifest-path crates/binding/Cargo.toml --output-dir . --package-json-path package.json -- --locked "$@"
+  --manifest-path crates/binding/Cargo.toml --output-dir . --package-json-path package.json "$@" -- --locked

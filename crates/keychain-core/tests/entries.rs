@@ -65,8 +65,11 @@ mod linux {
         let chosen: Vec<&Case> = cases.iter().filter(|(name, _)| name.contains(filter)).collect();
         let failed: Vec<&str> =
             chosen.iter().filter(|(_, case)| catch_unwind(case).is_err()).map(|(name, _)| *name).collect();
-        let mut out = std::io::stdout();
-        writeln!(out, "{} cases, {} failed: {}", chosen.len(), failed.len(), failed.join(", ")).unwrap();
+        let outcome = if failed.is_empty() { "ok" } else { "FAILED" };
+        let passed = chosen.len() - failed.len();
+        // As the test harness says it.
+        let result = format!("test result: {outcome}. {passed} passed; {} failed; 0 ignored", failed.len());
+        writeln!(std::io::stdout(), "{result} {}", failed.join(", ")).unwrap();
         exit(i32::from(!failed.is_empty()));
     }
 
