@@ -4,12 +4,14 @@
 //! fresh, empty, unlocked place, and names it: `contract!(fixture);`. Each case becomes one test. The function may answer
 //! with none where the place cannot be had, having said so on standard error.
 
+mod items;
+
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use keychain_core::{Code, Error, Info, Item, MAX_METADATA_BYTES, NewItem, SecretBytes, Selection, Store};
-use pattern_matcher::{Id, Pattern};
+pub(crate) use items::{id, new_item, pattern};
+use keychain_core::{Code, Error, Info, Item, MAX_METADATA_BYTES, NewItem, Selection, Store};
 
 /// An empty store to try, and a second one on the same place, as another process would open it.
 pub(crate) struct Fixture {
@@ -85,18 +87,6 @@ macro_rules! contract {
             fixture.iter().for_each(crate::contract::$case);
         })*
     };
-}
-
-pub(crate) fn id(text: &str) -> Id {
-    Id::parse(text).unwrap()
-}
-
-pub(crate) fn pattern(text: &str) -> Pattern {
-    Pattern::parse(text).unwrap()
-}
-
-pub(crate) fn new_item(name: &str, value: &[u8]) -> NewItem {
-    NewItem { id: id(name), value: SecretBytes::copy_from(value), metadata: BTreeMap::new() }
 }
 
 fn with_metadata(name: &str, value: &[u8], pairs: &[(&str, &str)]) -> NewItem {
