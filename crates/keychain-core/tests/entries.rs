@@ -69,7 +69,8 @@ mod linux {
         let passed = chosen.len() - failed.len();
         // As the test harness says it.
         let result = format!("test result: {outcome}. {passed} passed; {} failed; 0 ignored", failed.len());
-        writeln!(std::io::stdout(), "{result} {}", failed.join(", ")).unwrap();
+        let mut out = std::io::stdout();
+        writeln!(out, "{result} {}", failed.join(", ")).unwrap();
         exit(i32::from(!failed.is_empty()));
     }
 
