@@ -46,7 +46,7 @@ proved() { printf '\033[32mproved:\033[0m %s\n' "$*"; }
 # its own library for another target.
 inside() {
   chroot "$sid" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=/target CARGO_TERM_QUIET=true CARGO_INCREMENTAL=0 "${proxies[@]:+${proxies[@]}}" "$@"
+    RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=/target CARGO_TERM_QUIET=true CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 "${proxies[@]:+${proxies[@]}}" "$@"
 }
 proxies=()
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
@@ -230,13 +230,18 @@ check_musl() {
   proved 'the addon links for musl on x64 and asks for no glibc. Nothing was run.'
 }
 
-steps=("$@")
-[ $# -gt 0 ] || steps=(macos msvc windows arm64 musl)
-for name in "${steps[@]}"; do
-  declare -F "check_$name" >/dev/null || fail "there is no step $name" 'macos, msvc, windows, arm64, musl'
-done
-make_sid
-for name in "${steps[@]}"; do
-  "check_$name"
-done
-step "all of it holds: ${steps[*]}"
+main() {
+  local steps=("$@") name
+  [ $# -gt 0 ] || steps=(macos msvc windows arm64 musl)
+  for name in "${steps[@]}"; do
+    declare -F "check_$name" >/dev/null || fail "there is no step $name" 'macos, msvc, windows, arm64, musl'
+  done
+  make_sid
+  for name in "${steps[@]}"; do
+    "check_$name"
+  done
+  step "all of it holds: ${steps[*]}"
+}
+
+main "$@"
+exit
