@@ -31,6 +31,9 @@ if [ -z "${SE_PLATFORMS_INSIDE:-}" ]; then
   exec nice -n 10 unshare --mount --propagation private --pid --fork --kill-child --mount-proc bash "$0" "$@"
 fi
 
+# The first process of a namespace hears only the signals that it asks for.
+trap 'exit 130' INT TERM HUP
+
 cache=${SE_PLATFORMS_CACHE:-.cache/platforms}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
