@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import test from 'ava'
-import { InternalError, type SecretsError } from '../src/index.js'
+import { InternalError, type SecretsError, VERSION } from '../src/index.js'
 import type { NativeBinding } from '../src/native/binding.js'
 import { load, native, platformName } from '../src/native/load.js'
 
-const binding = { nativeErrorCodes: () => [] } as unknown as NativeBinding
+const binding = { nativeVersion: () => VERSION } as unknown as NativeBinding
 
 function missing(name: string): never {
   throw Object.assign(new Error(`Cannot find module '${name}'\nRequire stack:\n- here`), { code: 'MODULE_NOT_FOUND' })
@@ -49,6 +49,12 @@ test('a library that cannot be loaded is an attempt that failed, not a crash', (
   }
   const error = t.throws(() => load(broken, 'linux-x64-gnu'), { code: 'SE_NATIVE_MISSING' })
   t.true(error?.message.includes('invalid ELF header'))
+})
+
+test('a native part of another version is an attempt that failed', (t) => {
+  const old = { nativeVersion: () => '0.0.1' }
+  const error = t.throws(() => load(() => old, 'linux-x64-gnu'), { code: 'SE_NATIVE_MISSING' })
+  t.true(error?.message.includes(`it is version 0.0.1, and ${VERSION} is needed`))
 })
 
 test('the name of the platform is that of the local build, found without spawning anything', (t) => {

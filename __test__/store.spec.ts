@@ -296,3 +296,15 @@ test('a time limit that is none is SE_INVALID_OPTION', async (t) => {
     await t.throwsAsync(store.get('a', { timeoutMs }), { code: 'SE_INVALID_OPTION' })
   }
 })
+
+test('one signal serves any number of operations, without a warning', async (t) => {
+  const warnings: Error[] = []
+  const warn = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', warn)
+  const { store } = await createTestStore({ a: 'x' })
+  const { signal } = new AbortController()
+  await Promise.all(Array.from({ length: 50 }, () => store.get('a', { signal })))
+  await new Promise(setImmediate)
+  process.off('warning', warn)
+  t.deepEqual(warnings, [])
+})

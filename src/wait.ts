@@ -37,14 +37,14 @@ export async function wait<T>({ what, begin, discard }: Work<T>, options: WaitOp
     const stop = (): void => {
       waiting = false
       clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      unlisten?.()
     }
     const abandon = (error: SecretsError): void => {
       stop()
       reject(error)
     }
     const abort = (): void => abandon(aborted(what, signal as AbortSignal, true))
-    signal?.addEventListener('abort', abort, { once: true })
+    const unlisten = signal && listen(signal, abort)
     if (timeoutMs !== undefined) timer = setTimeout(() => abandon(timedOut(what, timeoutMs)), timeoutMs)
     work.then(
       (result) => {
@@ -59,6 +59,22 @@ export async function wait<T>({ what, begin, discard }: Work<T>, options: WaitOp
       },
     )
   })
+}
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>()
+
+// One listener for each signal, however many wait on it: Node warns of more than ten.
+function listen(signal: AbortSignal, listener: () => void): () => void {
+  let all = listeners.get(signal)
+  if (all === undefined) {
+    const waiting = new Set<() => void>()
+    all = waiting
+    listeners.set(signal, waiting)
+    signal.addEventListener('abort', () => waiting.forEach((abort) => void abort()), { once: true })
+  }
+  const waiting = all
+  waiting.add(listener)
+  return () => void waiting.delete(listener)
 }
 
 /** @throws `InvalidInputError` `SE_INVALID_OPTION` unless the limit is a number of milliseconds that a timer can take. */

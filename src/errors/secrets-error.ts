@@ -111,5 +111,7 @@ const CLASSES: {
 /** Makes an error of the class that carries the code. */
 export function createError(code: ErrorCode, message: string, facts?: ErrorFacts): SecretsError {
   const Class = CLASSES[CODES[code].class] as new (code: ErrorCode, message: string, facts?: ErrorFacts) => SecretsError
-  return new Class(code, message, facts)
+  const error = new Class(code, message, facts)
+  Error.captureStackTrace(error, createError)
+  return error
 }

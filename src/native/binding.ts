@@ -13,6 +13,8 @@ export interface NativeBinding
     SecretBinding,
     StoreBinding,
     StoreKeysBinding {
+  /** The version of the native part. */
+  nativeVersion(): string
   /** All codes that the native part knows. */
   nativeErrorCodes(): string[]
 }

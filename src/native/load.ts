@@ -3,6 +3,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createError } from '../errors/secrets-error.js'
+import { VERSION } from '../version.js'
 import type { NativeBinding } from './binding.js'
 
 let loaded: NativeBinding | undefined
@@ -22,7 +23,10 @@ export function load(require: (name: string) => unknown, platform = platformName
   const attempts = []
   for (const from of [`se-native-${platform}`, `../../se-native.${platform}.node`]) {
     try {
-      return require(from) as NativeBinding
+      const binding = require(from) as NativeBinding
+      const version = binding.nativeVersion()
+      if (version === VERSION) return binding
+      attempts.push({ from, error: `it is version ${version}, and ${VERSION} is needed` })
     } catch (error) {
       attempts.push({ from, error: firstLine(error) })
     }

@@ -85,3 +85,9 @@ fn chain(source: &(dyn std::error::Error + 'static)) -> String {
 pub fn native_error_codes() -> Vec<&'static str> {
     Code::ALL.iter().map(|code| code.as_str()).collect()
 }
+
+/// The version of the native part, which the loader holds against its own.
+#[napi]
+pub fn native_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
