@@ -13,8 +13,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true, // a quarter less to read at every start
   legalComments: 'none',
   external: ['*.node', 'se-native-*'],
   // The loader of the addon looks from its own place, as in the library.

@@ -20,8 +20,9 @@ export interface Check {
 /** Looks at everything. */
 export async function examine(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const checks = [nodeCheck(process.versions.node, env)]
-  for (const check of [addonCheck, memoryCheck, configCheck, storeCheck]) {
-    checks.push(...(await check(env).catch((error: unknown) => [failed(check.name.replace(/Check$/, ''), error)])))
+  const others = { addon: addonCheck, memory: memoryCheck, configuration: configCheck, store: storeCheck }
+  for (const [name, check] of Object.entries(others)) {
+    checks.push(...(await check(env).catch((error: unknown) => [failed(name, error)])))
   }
   return checks
 }
