@@ -4,7 +4,10 @@ import { createError, type SecretsError } from './errors/secrets-error.js'
 
 /** How long to wait. */
 export interface WaitOptions {
-  /** Stops the waiting. Work that has begun finishes by itself, and its result is wiped. */
+  /**
+   * Stops the waiting. Work that has begun finishes by itself, and its result is wiped; until then the process does not
+   * end by itself, as with Node's own file operations.
+   */
   signal?: AbortSignal | undefined
   /** Milliseconds to wait, prompts included. No limit by default. */
   timeoutMs?: number | undefined
