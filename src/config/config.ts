@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { createError } from '../errors/secrets-error.js'
 import { nearest } from '../nearest.js'
 import { absolutePath, defaultPaths, type PathBase, type Paths, pathBase } from './paths.js'
+import { parsePlainToml } from './plain-toml.js'
 import { MAX_TIMEOUT_MS, SETTINGS, type SettingName, type SettingRow, STORE_KINDS, type StoreKind } from './settings.js'
 
 /** Where a setting came from. */
@@ -105,15 +106,7 @@ export function describeOrigin(origin: Origin): string {
  * @throws `SE_INVALID_CONFIG`, naming file, line and key.
  */
 export async function parseFile(text: string, file: string): Promise<ReadonlyMap<SettingName, unknown>> {
-  const { parse, TomlError } = await import('smol-toml')
-  let table: Record<string, unknown>
-  try {
-    table = parse(text)
-  } catch (error) {
-    // The parser's message quotes the text around the error.
-    const place = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : ''
-    throw invalid(`${file} is not valid TOML${place}`, 'mend it, or move it away', { file })
-  }
+  const table = parsePlainToml(text) ?? (await parseToml(text, file))
   const known = new Map<SettingName, unknown>()
   for (const [key, value] of Object.entries(table)) {
     const row = ROWS.find((candidate) => candidate.key === key)
@@ -121,6 +114,17 @@ export async function parseFile(text: string, file: string): Promise<ReadonlyMap
     known.set(row.name, value)
   }
   return known
+}
+
+async function parseToml(text: string, file: string): Promise<Record<string, unknown>> {
+  const { parse, TomlError } = await import('smol-toml')
+  try {
+    return parse(text)
+  } catch (error) {
+    // The parser's message quotes the text around the error.
+    const place = error instanceof TomlError ? ` at line ${error.line}, column ${error.column}` : ''
+    throw invalid(`${file} is not valid TOML${place}`, 'mend it, or move it away', { file })
+  }
 }
 
 function unknownKey(key: string, file: string): Error {

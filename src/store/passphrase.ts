@@ -1,5 +1,4 @@
 // Where the passphrase of an encrypted file comes from, and how it gets there.
-import { readFile } from 'node:fs/promises'
 import { createError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
@@ -66,6 +65,7 @@ export function configuredPassphrase(file: string | undefined): Passphrase | und
 async function firstLine(file: string): Promise<Secret> {
   let bytes: Buffer
   try {
+    const { readFile } = await import('node:fs/promises') // 5 ms that few starts need
     bytes = await readFile(file)
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason'
