@@ -5,7 +5,7 @@ import { createError } from './errors/secrets-error.js'
 import { native } from './native/load.js'
 import { unwrap } from './native/outcome.js'
 import type { SecretHandle } from './native/secret.js'
-import type { SecretSink } from './secret-sink.js'
+import { type SecretSink, writeView } from './secret-sink.js'
 
 const REDACTED = '[redacted]'
 
@@ -161,10 +161,7 @@ export class Secret {
    * @throws what the stream fails with, or `InvalidInputError` `SE_DISPOSED`.
    */
   async writeTo(stream: SecretSink): Promise<void> {
-    const view = unwrap(this.#handle.view())
-    // Loaded when used: it brings node:net and node:stream along, which few programs of the command line need.
-    const { writeView } = await import('./secret-sink.js')
-    await writeView(view, stream)
+    await writeView(unwrap(this.#handle.view()), stream)
   }
 
   /**
