@@ -44,9 +44,14 @@ fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, target, offset)
 }
 
+/// Windows moves the position of the file with it: it is put back for those who read on.
 #[cfg(windows)]
-fn read_at(file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, target, offset)
+fn read_at(mut file: &File, target: &mut [u8], offset: u64) -> io::Result<usize> {
+    use std::io::{Seek, SeekFrom};
+    let position = file.stream_position()?;
+    let count = std::os::windows::fs::FileExt::seek_read(file, target, offset)?;
+    file.seek(SeekFrom::Start(position))?;
+    Ok(count)
 }
 
 #[cfg(unix)]
