@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks which glibc an addon wants: no version of a symbol may be above the floor, which is what the official builds of
-# Node 20 want as well. Released addons are built to keep it (`napi build --use-napi-cross`); a local build takes the
-# versions of the machine that it is made on.
+# Node 20 want as well. Released addons keep it (scripts/build-glibc.sh); a local build takes the versions of the machine
+# that it is made on.
 #
 #   scripts/check-glibc.sh FILE [FLOOR]      FLOOR is 2.28 by default
 set -euo pipefail

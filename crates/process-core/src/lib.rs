@@ -22,6 +22,7 @@ mod render;
 #[cfg(windows)]
 mod spawn;
 mod start;
+#[cfg_attr(windows, allow(dead_code, reason = "the console edits the line; only the limit is used"))]
 mod typed_line;
 
 #[cfg(unix)]
