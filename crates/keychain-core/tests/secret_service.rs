@@ -274,3 +274,68 @@ fn a_bus_that_is_not_there_says_so() {
     let error = keychain::probe_bus("no address").unwrap_err();
     assert_eq!(error.code(), Code::StoreUnavailable);
 }
+
+/// What the programs on a bus ask the service and each other.
+struct Monitor(zbus::MessageStream);
+
+impl Monitor {
+    fn start(keyring: &Keyring) -> Self {
+        let connection =
+            zbus::block_on(zbus::connection::Builder::address(keyring.address()).unwrap().build()).unwrap();
+        // Subscribed before it is a monitor, so that nothing is missed.
+        let stream = zbus::MessageStream::from(&connection);
+        let rules: (Vec<&str>, u32) = (vec!["type='method_call'"], 0);
+        let monitoring = Some("org.freedesktop.DBus.Monitoring");
+        let asked = connection.call_method(
+            Some("org.freedesktop.DBus"),
+            "/org/freedesktop/DBus",
+            monitoring,
+            "BecomeMonitor",
+            &rules,
+        );
+        zbus::block_on(asked).unwrap();
+        Self(stream)
+    }
+
+    /// The calls that something makes, by name.
+    fn calls<T>(&mut self, keyring: &Keyring, something: impl FnOnce() -> T) -> Vec<String> {
+        something();
+        keyring.call("/org/freedesktop/secrets", "org.freedesktop.DBus.Peer.Ping", &[]);
+        let mut calls = Vec::new();
+        loop {
+            let message = zbus::block_on(self.0.next()).unwrap().unwrap();
+            let member = message.header().member().map(ToString::to_string);
+            match member.as_deref() {
+                Some("Ping") => return calls,
+                Some("Hello") | None => {}
+                Some(member) if message.message_type() == zbus::message::Type::MethodCall => calls.push(member.into()),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_known_costs_no_call_and_values_cost_one() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    store.set_many((0..5).map(|n| new_item(&format!("a/{n}"), b"v")).collect(), false).unwrap();
+    let mut monitor = Monitor::start(&keyring);
+    let all = Selection::Pattern(pattern("**"));
+    let ids = Selection::Ids((0..5).map(|n| id(&format!("a/{n}"))).collect());
+    let mut calls = |something: &dyn Fn()| monitor.calls(&keyring, something);
+
+    // `Get` asks whether the collection is locked, `GetId` for the signals of this process's own writes.
+    let fresh = keyring.open();
+    assert_eq!(fresh.get(&id("absent")).unwrap_err().code(), Code::NotFound);
+    calls(&|| {});
+    let cold = calls(&|| drop(fresh.list(&pattern("**")).unwrap()));
+    assert_eq!(cold.iter().filter(|call| *call == "GetAll").count(), 5, "{cold:?}");
+    assert!(!cold.iter().any(|call| call.starts_with("GetSecret")), "a list reads no value: {cold:?}");
+    assert_eq!(calls(&|| drop(fresh.list(&pattern("**")).unwrap())), [""; 0]);
+    assert_eq!(calls(&|| drop(fresh.get_many(&all).unwrap())), ["GetSecrets"]);
+    assert_eq!(calls(&|| drop(fresh.get_many(&ids).unwrap())), ["GetSecrets"]);
+    assert_eq!(calls(&|| drop(fresh.get(&id("a/3")).unwrap())), ["GetSecret"]);
+    assert_eq!(calls(&|| drop(store.get(&id("a/3")).unwrap())), ["GetId", "SearchItems", "Get", "GetSecret", "GetAll"]);
+    assert_eq!(calls(&|| drop(store.get(&id("a/3")).unwrap())), ["GetSecret"]);
+}
