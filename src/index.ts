@@ -59,6 +59,7 @@ export type { SecretSink } from './secret-sink.js'
 export { openStore, type StoreOptions } from './store/open-store.js'
 export type { Passphrase, PassphraseValue } from './store/passphrase.js'
 export type {
+  ListOptions,
   NewSecret,
   SecretInfo,
   SecretValue,

@@ -42,7 +42,7 @@ export async function copySecrets(context: Context, direction: 'import' | 'expor
   }
   const [source, target] = direction === 'import' ? [named, chosen] : [chosen, named]
   if (flags.has('dry-run')) {
-    const infos = await source.list(pattern)
+    const infos = await source.list(pattern, { times: false })
     stdout.write(infos.map(({ id }) => `${id}\n`).join(''))
     return 0
   }

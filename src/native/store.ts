@@ -32,7 +32,7 @@ export interface NativeStore {
   get(id: string): Promise<Outcome<StoredItem>>
   getMatching(pattern: string): Promise<Outcome<StoredItem[]>>
   getIds(ids: readonly string[]): Promise<Outcome<StoredItem[]>>
-  list(pattern: string): Promise<Outcome<StoredInfo[]>>
+  list(pattern: string, times: boolean): Promise<Outcome<StoredInfo[]>>
   setMany(
     ids: readonly string[],
     values: readonly SecretHandle[],

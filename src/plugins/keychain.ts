@@ -54,7 +54,7 @@ export function keychain(options: KeychainOptions = {}): Plugin {
       timeoutMs: PROMPT_TIMEOUT_MS,
       getSecrets: (pattern, context) => getMany([pattern], context),
       getMany,
-      listIds: async ({ signal }) => (await (await open()).list('**', { signal })).map(({ id }) => id),
+      listIds: async ({ signal }) => (await (await open()).list('**', { signal, times: false })).map(({ id }) => id),
       close: async () => {
         const store = await opening?.catch(() => undefined)
         store?.close()

@@ -50,6 +50,15 @@ export interface NewSecret {
   metadata?: Readonly<Record<string, string>> | undefined
 }
 
+/** How to list. */
+export interface ListOptions extends WaitOptions {
+  /**
+   * Whether `createdAt` and `modifiedAt` are wanted. Without them a Secret Service that was not asked before answers
+   * in a third of the time. Default true.
+   */
+  times?: boolean | undefined
+}
+
 /** How to write. */
 export interface WriteOptions extends WaitOptions {
   /** Whether what is stored under the id already is replaced; else it is refused. Default false. */
@@ -113,12 +122,12 @@ export class Store {
    * @returns what is known about each, in the order of their ids (by bytes).
    * @throws `InvalidInputError` `SE_INVALID_PATTERN`.
    */
-  async list(pattern = '**', options?: WaitOptions): Promise<SecretInfo[]> {
+  async list(pattern = '**', options?: ListOptions): Promise<SecretInfo[]> {
     parsePattern(pattern)
     return this.#run(
       `listing ${pattern}`,
       options,
-      () => this.#native.list(pattern),
+      () => this.#native.list(pattern, options?.times !== false),
       (infos) => infos.map(toInfo),
     )
   }

@@ -63,7 +63,7 @@ export function faultyStore(store: NativeStore, faults: Faults): NativeStore {
     get: async (id) => (await faults.begin('get')) ?? store.get(id),
     getMatching: async (pattern) => (await faults.begin('getMany')) ?? store.getMatching(pattern),
     getIds: async (ids) => (await faults.begin('getMany')) ?? store.getIds(ids),
-    list: async (pattern) => (await faults.begin('list')) ?? store.list(pattern),
+    list: async (pattern, times) => (await faults.begin('list')) ?? store.list(pattern, times),
     // The values are copied before the first wait: the caller disposes them at once.
     setMany: async (ids, values, metadata, overwrite) => {
       const copies = values.map((value) => value.duplicate())

@@ -179,9 +179,11 @@ impl NativeStore {
 
     /// Lists what the pattern matches, without values.
     #[napi(ts_return_type = "Promise<Outcome<StoredInfo[]>>")]
-    pub fn list<'env>(&self, env: &'env Env, text: String) -> napi::Result<Object<'env>> {
+    pub fn list<'env>(&self, env: &'env Env, text: String, times: bool) -> napi::Result<Object<'env>> {
         self.run(env, move |store| {
-            Ok(store.list(&pattern(&text)?)?.into_iter().map(StoredInfo::from).collect::<Vec<_>>())
+            let pattern = pattern(&text)?;
+            let infos = if times { store.list(&pattern) } else { store.list_untimed(&pattern) };
+            Ok(infos?.into_iter().map(StoredInfo::from).collect::<Vec<_>>())
         })
     }
 

@@ -88,12 +88,17 @@ pub trait Store: Send + Sync {
     fn get(&self, id: &Id) -> Result<Item>;
 
     /// Reads many secrets in as few round trips as the store allows, sorted by id (by bytes).
-    /// Ids that are not there are left out; a pattern that matches none gives none. Several items under one of the
+    /// The times may be missing where finding them takes time. Ids that are not there are left out; a pattern that matches none gives none. Several items under one of the
     /// ids → `Ambiguous`. One that cannot be read fails the whole call: there is no partial answer.
     fn get_many(&self, selection: &Selection) -> Result<Vec<Item>>;
 
     /// Lists what matches, sorted by id (by bytes), each id once. Fetches no value.
     fn list(&self, pattern: &Pattern) -> Result<Vec<Info>>;
+
+    /// [`Store::list`] for who does not need the times: they may be missing where finding them takes time.
+    fn list_untimed(&self, pattern: &Pattern) -> Result<Vec<Info>> {
+        self.list(pattern)
+    }
 
     /// Writes secrets. All are checked first: an id twice among them, or a NUL in metadata → `InvalidOption` (detail
     /// `id`); too long → `ValueTooLarge` (details `id`, `limit`); one that is there already, without `overwrite` → `Exists` (detail `id`); nothing is

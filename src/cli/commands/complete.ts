@@ -27,7 +27,7 @@ async function idsOfChosenStore(prefix: string): Promise<readonly string[]> {
   try {
     const { openStore } = await import('../../store/open-store.js')
     using store = await openStore({ prompt: false })
-    return (await store.list()).map(({ id }) => id).filter((id) => id.startsWith(prefix))
+    return (await store.list('**', { times: false })).map(({ id }) => id).filter((id) => id.startsWith(prefix))
   } catch {
     return []
   }

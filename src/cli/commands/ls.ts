@@ -33,7 +33,7 @@ export const command: Command = {
     if (pattern !== undefined) (await import('../../pattern.js')).parsePattern(pattern)
     const { openChosenStore } = await import('../open-chosen-store.js')
     const store = await openChosenStore(context)
-    const infos = await store.list(pattern)
+    const infos = await store.list(pattern, { times: flags.has('long') || flags.has('json') })
     if (!flags.has('long') && !flags.has('json')) {
       stdout.write(infos.map(({ id }) => `${id}\n`).join(''))
       return 0

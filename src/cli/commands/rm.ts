@@ -42,7 +42,7 @@ export const command: Command = {
       return remove(context, await openChosenStore(context), ids)
     }
     const store = await openChosenStore(context)
-    const ids = (await store.list()).map(({ id }) => id)
+    const ids = (await store.list('**', { times: false })).map(({ id }) => id)
     if (ids.length > 0 && context.stdinIsTerminal && !flags.has('yes')) {
       const { location } = await store.describe()
       const { confirm } = await import('../confirm.js')

@@ -69,7 +69,7 @@ export const command: Command = {
 
 /** Tells it before the value is typed; the store itself refuses as well. */
 async function refuseExisting(store: import('../../store/store.js').Store, id: string): Promise<void> {
-  if ((await store.list(id)).length === 0) return
+  if ((await store.list(id, { times: false })).length === 0) return
   const { createError } = await import('../../errors/secrets-error.js')
   throw createError('SE_EXISTS', `a secret is stored under ${id} already`, {
     hint: `replace it: se set ${id} --force`,

@@ -13,11 +13,14 @@ use zbus::zvariant::OwnedObjectPath;
 
 use crate::Info;
 
-/// An item of ours: where it is and what it tells. `info` is none for an item that is passed over.
+/// An item of ours: where it is and what it tells.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) path: OwnedObjectPath,
+    /// None for an item that is passed over.
     pub(super) info: Option<Arc<Info>>,
+    /// Whether `info` has the times: to the service they cost twice as much as the rest.
+    pub(super) timed: bool,
 }
 
 /// How many changes are remembered; a reading during which more happened is not cached.
@@ -37,7 +40,7 @@ pub(super) struct Moment(u64);
 #[derive(Default)]
 pub(super) struct Cache {
     /// What each item told. None: there is such an item, but it changed since.
-    items: HashMap<OwnedObjectPath, Option<Option<Arc<Info>>>>,
+    items: HashMap<OwnedObjectPath, Option<Known>>,
     /// Whether `items` has every item of ours.
     complete: bool,
     /// Ids that belong to exactly one item, that one.
@@ -74,7 +77,7 @@ impl Cache {
 
     /// An item was deleted.
     pub(super) fn deleted(&mut self, path: OwnedObjectPath) {
-        if let Some(Some(Some(info))) = self.items.remove(&path) {
+        if let Some(Some(Known { info: Some(info), .. })) = self.items.remove(&path) {
             self.sole.remove(&info.id);
         }
         self.note(path, Change::Deleted);
@@ -111,7 +114,7 @@ impl Cache {
             Missing { moment: self.now(), known: Vec::new(), unknown: Vec::new(), search: !self.complete };
         for (path, item) in &self.items {
             match item {
-                Some(info) => missing.known.push(Known { path: path.clone(), info: info.clone() }),
+                Some(known) => missing.known.push(known.clone()),
                 None => missing.unknown.push(path.clone()),
             }
         }
@@ -120,15 +123,13 @@ impl Cache {
 
     /// The one item under an id, where that is known for sure.
     pub(super) fn sole(&self, id: &Id) -> Option<Known> {
-        let path = self.sole.get(id)?;
-        let info = self.items.get(path)?.as_ref()?;
-        Some(Known { path: path.clone(), info: info.clone() })
+        self.items.get(self.sole.get(id)?)?.clone()
     }
 
     /// Whether an item is still what it was when it was looked up.
     pub(super) fn still(&self, known: &Known) -> bool {
         match (self.items.get(&known.path), &known.info) {
-            (Some(Some(Some(now))), Some(then)) => Arc::ptr_eq(now, then),
+            (Some(Some(Known { info: Some(now), .. })), Some(then)) => Arc::ptr_eq(now, then),
             _ => false,
         }
     }
@@ -137,10 +138,18 @@ impl Cache {
     pub(super) fn learn(&mut self, moment: Moment, told: &[Known], sole: bool) {
         let Some(changed) = self.since(moment) else { return };
         for known in told.iter().filter(|known| !changed.contains_key(&known.path)) {
-            self.items.insert(known.path.clone(), Some(known.info.clone()));
+            self.items.insert(known.path.clone(), Some(known.clone()));
             if let Some(info) = known.info.as_ref().filter(|_| sole && changed.is_empty()) {
                 self.sole.insert(info.id.clone(), known.path.clone());
             }
+        }
+    }
+
+    /// Remembers that an item was not there when it was asked since a moment.
+    pub(super) fn unlearn(&mut self, moment: Moment, path: &OwnedObjectPath) {
+        // What changed meanwhile may have brought it back.
+        if self.since(moment).is_some_and(|changed| !changed.contains_key(path)) {
+            self.deleted(path.clone());
         }
     }
 
@@ -168,7 +177,7 @@ impl Cache {
         self.sole.clear();
         let mut several = HashSet::new();
         for (path, item) in &self.items {
-            let Some(Some(info)) = item else { continue };
+            let Some(Known { info: Some(info), .. }) = item else { continue };
             if self.sole.insert(info.id.clone(), path.clone()).is_some() {
                 several.insert(info.id.clone());
             }
@@ -188,7 +197,7 @@ mod tests {
 
     fn known(n: u32, id: &str) -> Known {
         let info = Info { id: Id::parse(id).unwrap(), metadata: BTreeMap::new(), created_at: None, modified_at: None };
-        Known { path: path(n), info: Some(Arc::new(info)) }
+        Known { path: path(n), info: Some(Arc::new(info)), timed: true }
     }
 
     fn ids(cache: &Cache) -> Vec<String> {
@@ -252,6 +261,18 @@ mod tests {
         assert_eq!(unknown, HashSet::from([path(1), path(9)]));
         assert_eq!(ids(&cache), ["c"]);
         assert!(!missing.search);
+    }
+
+    #[test]
+    fn an_item_that_is_not_there_is_forgotten_unless_it_came_back() {
+        let mut cache = filled();
+        let before = cache.now();
+        cache.unlearn(before, &path(1));
+        assert_eq!(ids(&cache), ["b", "b"]);
+        assert!(cache.sole(&Id::parse("a").unwrap()).is_none());
+        cache.touched(path(1));
+        cache.unlearn(before, &path(1));
+        assert_eq!(cache.missing().unknown, [path(1)]);
     }
 
     #[test]

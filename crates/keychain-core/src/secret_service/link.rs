@@ -1,9 +1,10 @@
 //! One connection to one run of the service: its session, its collection, and what is known about its items.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use pattern_matcher::Id;
 use secret_service::{EncryptionType, SecretService};
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
@@ -44,34 +45,36 @@ impl Link {
         Ok(Self { bus, watch, collection, session, service, _follower: follower })
     }
 
-    /// Searches the collection, for one id or for all. Fails with `Locked` when it is locked.
-    pub(super) async fn search(&self, id: Option<&Id>) -> Outcome<Vec<OwnedObjectPath>> {
-        let attributes = self.service.search(id);
-        let body = (attributes,);
-        let found = self.bus.call(self.collection.as_str(), COLLECTION_INTERFACE, "SearchItems", &body);
+    /// Searches the collection for all items. Fails with `Locked` when it is locked.
+    pub(super) async fn search(&self) -> Outcome<Vec<OwnedObjectPath>> {
         // A locked collection answers searches as well, from what it keeps in the clear; so both are asked at once.
-        let locked = self.bus.is_locked(self.collection.as_str());
-        let (found, locked) = futures_util::future::join(found, locked).await;
-        let found = found.map_err(Self::collection_gone)?;
-        if locked.map_err(Self::collection_gone)? {
-            return Err(Failure::Locked);
-        }
-        Ok(found.body().deserialize()?)
+        let (found, locked) = join(self.matching(None), self.is_locked()).await;
+        if locked? { Err(Failure::Locked) } else { found }
     }
 
-    /// Reads what items tell about themselves, all at once on the wire. None for one that is no longer there.
-    pub(super) async fn properties(&self, paths: &[OwnedObjectPath]) -> Outcome<Vec<Option<Properties>>> {
-        let mut all = Vec::with_capacity(paths.len());
-        for some in paths.chunks(PIPELINED) {
-            for properties in join_all(some.iter().map(|path| self.properties_of(path))).await {
-                all.push(match properties {
-                    Ok(properties) => Some(properties),
-                    Err(Failure::Gone) => None,
-                    Err(failure) => return Err(failure),
-                });
-            }
+    /// Searches the collection for an id. Fails with `Locked` when nothing is found and it is locked: that is no answer.
+    pub(super) async fn search_id(&self, id: &Id) -> Outcome<Vec<OwnedObjectPath>> {
+        let found = self.matching(Some(id)).await?;
+        if found.is_empty() && self.is_locked().await? {
+            return Err(Failure::Locked);
         }
-        Ok(all)
+        Ok(found)
+    }
+
+    async fn matching(&self, id: Option<&Id>) -> Outcome<Vec<OwnedObjectPath>> {
+        let body = (self.service.search(id),);
+        let found = self.bus.call(self.collection.as_str(), COLLECTION_INTERFACE, "SearchItems", &body).await;
+        Ok(found.map_err(Self::collection_gone)?.body().deserialize()?)
+    }
+
+    /// Whether the collection is locked.
+    pub(super) async fn is_locked(&self) -> Outcome<bool> {
+        self.bus.is_locked(self.collection.as_str()).await.map_err(Self::collection_gone)
+    }
+
+    /// Reads all that items tell about themselves, at once on the wire. None for one that is no longer there.
+    pub(super) async fn properties(&self, paths: &[OwnedObjectPath]) -> Outcome<Vec<Option<Properties>>> {
+        pipelined(paths, |path| self.properties_of(path)).await
     }
 
     async fn properties_of(&self, path: &OwnedObjectPath) -> Outcome<Properties> {
@@ -79,12 +82,21 @@ impl Link {
         Properties::parse(reply.body().deserialize::<HashMap<String, OwnedValue>>()?)
     }
 
-    /// Reads what items tell, as the cache keeps it.
-    pub(super) async fn tell(&self, paths: Vec<OwnedObjectPath>) -> Outcome<Vec<Known>> {
-        let properties = self.properties(&paths).await?;
+    async fn attributes_of(&self, path: &OwnedObjectPath) -> Outcome<Properties> {
+        let attributes = self.bus.property(path.as_str(), ITEM_INTERFACE, "Attributes").await?;
+        Properties::parse(HashMap::from([("Attributes".to_owned(), attributes)]))
+    }
+
+    /// Reads what items tell, as the cache keeps it: with the times of writing, or without.
+    pub(super) async fn tell(&self, paths: Vec<OwnedObjectPath>, timed: bool) -> Outcome<Vec<Known>> {
+        let properties = if timed {
+            self.properties(&paths).await?
+        } else {
+            pipelined(&paths, |path| self.attributes_of(path)).await?
+        };
         let known = paths.into_iter().zip(properties).filter_map(|(path, properties)| {
             let info = properties?.info(&self.service).map(Arc::new);
-            Some(Known { path, info })
+            Some(Known { path, info, timed })
         });
         Ok(known.collect())
     }
@@ -195,6 +207,24 @@ impl Link {
             other => other,
         }
     }
+}
+
+/// Asks about many items at once on the wire. None for one that is no longer there.
+async fn pipelined<'a, T, F: Future<Output = Outcome<T>>>(
+    paths: &'a [OwnedObjectPath],
+    ask: impl Fn(&'a OwnedObjectPath) -> F,
+) -> Outcome<Vec<Option<T>>> {
+    let mut all = Vec::with_capacity(paths.len());
+    for some in paths.chunks(PIPELINED) {
+        for answer in join_all(some.iter().map(&ask)).await {
+            all.push(match answer {
+                Ok(answer) => Some(answer),
+                Err(Failure::Gone) => None,
+                Err(failure) => return Err(failure),
+            });
+        }
+    }
+    Ok(all)
 }
 
 /// `login` where it exists, else the default: Docker's rule.

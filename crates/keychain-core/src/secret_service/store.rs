@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use pattern_matcher::{Id, Pattern};
 use zbus::zvariant::OwnedObjectPath;
 
@@ -149,11 +149,16 @@ impl SecretServiceStore {
     }
 
     /// All items of ours, asking only about those that are not known.
-    async fn all(&self, link: &Link) -> Outcome<Vec<Known>> {
+    async fn all(&self, link: &Link, timed: bool) -> Outcome<Vec<Known>> {
         self.see_own_writes(link).await?;
         let mut missing = link.watch.cache().missing();
+        if timed {
+            let (known, untimed) = missing.known.into_iter().partition(|known| known.timed || known.info.is_none());
+            missing.known = known;
+            missing.unknown.extend(untimed.into_iter().map(|known: Known| known.path));
+        }
         if missing.search {
-            let found: BTreeSet<_> = link.search(None).await?.into_iter().map(|path| path.to_string()).collect();
+            let found: BTreeSet<_> = link.search().await?.into_iter().map(|path| path.to_string()).collect();
             missing.known.retain(|known| found.contains(known.path.as_str()));
             let known: BTreeSet<_> = missing.known.iter().map(|known| known.path.to_string()).collect();
             let unknown = found.difference(&known).filter_map(|path| OwnedObjectPath::try_from(path.as_str()).ok());
@@ -162,9 +167,13 @@ impl SecretServiceStore {
         if missing.unknown.is_empty() && !missing.search {
             return Ok(missing.known);
         }
-        let told = link.tell(missing.unknown).await?;
+        let told = link.tell(missing.unknown.clone(), timed).await?;
         link.watch.catch_up();
         let mut cache = link.watch.cache();
+        let there: BTreeSet<_> = told.iter().map(|known| known.path.as_str()).collect();
+        for path in missing.unknown.iter().filter(|path| !there.contains(path.as_str())) {
+            cache.unlearn(missing.moment, path);
+        }
         if missing.search {
             missing.known.extend(told);
             cache.learn_all(missing.moment, &missing.known);
@@ -180,55 +189,90 @@ impl SecretServiceStore {
     async fn find(&self, link: &Link, ids: &[Id]) -> Outcome<Vec<Vec<OwnedObjectPath>>> {
         if ids.len() > SEARCHES {
             let mut by_id: HashMap<Id, Vec<OwnedObjectPath>> = HashMap::new();
-            for known in self.all(link).await? {
+            for known in self.all(link, false).await? {
                 if let Some(info) = known.info {
                     by_id.entry(info.id.clone()).or_default().push(known.path);
                 }
             }
             return Ok(ids.iter().map(|id| by_id.remove(id).unwrap_or_default()).collect());
         }
-        join_all(ids.iter().map(|id| link.search(Some(id)))).await.into_iter().collect()
+        join_all(ids.iter().map(|id| link.search_id(id))).await.into_iter().collect()
     }
 
     async fn get_on(&self, link: &Link, id: &Id) -> Outcome<Item> {
         self.see_own_writes(link).await?;
-        let sole = link.watch.cache().sole(id);
-        if let Some(known) = sole {
-            match link.secret(&known.path).await {
-                Ok(value) => {
-                    link.watch.catch_up();
-                    if link.watch.cache().still(&known) {
-                        return item(&known, value);
-                    }
-                }
-                Err(Failure::Gone) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
         for _ in 0..TRIES {
-            let moment = link.watch.cache().now();
-            let paths = link.search(Some(id)).await?;
-            let [path] = paths.as_slice() else {
-                return Err(if paths.is_empty() { not_found(id) } else { ambiguous(id, paths.len()) }.into());
+            let (moment, sole) = {
+                let cache = link.watch.cache();
+                (cache.now(), cache.sole(id))
             };
-            // The service answers in order: when the item is still the one that was asked for after its value was
-            // read, it was so before.
-            let secret = link.secret(path);
-            let told = link.tell(vec![path.clone()]);
-            let (value, told) = match futures_util::future::join(secret, told).await {
+            let was_sole = sole.is_some();
+            let path = match &sole {
+                Some(known) => known.path.clone(),
+                None => match link.search_id(id).await?.as_slice() {
+                    [path] => path.clone(),
+                    [] => return Err(not_found(id).into()),
+                    several => return Err(ambiguous(id, several.len()).into()),
+                },
+            };
+            let known = sole.filter(|known| known.timed);
+            // The service answers in order: an item that has the id after its value was read had it before.
+            let told = async {
+                match &known {
+                    Some(known) => Ok(vec![known.clone()]),
+                    None => link.tell(vec![path.clone()], true).await,
+                }
+            };
+            let (value, told) = match join(link.secret(&path), told).await {
                 (Ok(value), Ok(told)) => (value, told),
-                (Err(Failure::Gone), _) | (_, Err(Failure::Gone)) => continue,
+                (Err(Failure::Gone), _) | (_, Err(Failure::Gone)) => {
+                    link.watch.catch_up();
+                    link.watch.cache().unlearn(moment, &path);
+                    continue;
+                }
                 (Err(failure), _) | (_, Err(failure)) => return Err(failure),
             };
-            let Some(known) = told.first().filter(|known| known.info.as_ref().is_some_and(|info| info.id == *id))
-            else {
+            link.watch.catch_up();
+            let mut cache = link.watch.cache();
+            if was_sole && cache.sole(id).is_none() {
+                // Something changed: there may be another under this id now.
+                continue;
+            }
+            if let Some(known) = &known {
+                if cache.still(known) {
+                    return item(known, value);
+                }
+                continue;
+            }
+            let is_it = |known: &&Known| known.info.as_ref().is_some_and(|info| info.id == *id);
+            let Some(known) = told.first().filter(is_it) else {
+                cache.touched(path);
                 continue;
             };
-            link.watch.catch_up();
-            link.watch.cache().learn(moment, &told, true);
+            cache.learn(moment, &told, true);
             return item(known, value);
         }
         Err(Failure::Gone)
+    }
+
+    fn list_items(&self, pattern: &Pattern, timed: bool) -> Result<Vec<Info>> {
+        let one = Id::parse(pattern.as_str()).ok();
+        let one = &one;
+        let items = self.on_link(|link| async move {
+            match one {
+                Some(id) => link.tell(link.search_id(id).await?, timed).await,
+                None => self.all(&link, timed).await,
+            }
+        })?;
+        let mut listed: BTreeMap<Id, Arc<Info>> = BTreeMap::new();
+        for info in items.into_iter().filter_map(|known| known.info).filter(|info| pattern.matches(info.id.as_str())) {
+            // Of duplicates, the one that was written last.
+            let newer = listed.get(&info.id).is_none_or(|other| other.modified_at < info.modified_at);
+            if newer {
+                listed.insert(info.id.clone(), info);
+            }
+        }
+        Ok(listed.into_values().map(|info| (*info).clone()).collect())
     }
 
     async fn get_many_on(&self, link: &Link, selection: &Selection) -> Outcome<Vec<Item>> {
@@ -254,7 +298,7 @@ impl SecretServiceStore {
     async fn select(&self, link: &Link, selection: &Selection) -> Outcome<Vec<Known>> {
         let mut known: Vec<Known> = match selection {
             Selection::Pattern(pattern) => {
-                let all = self.all(link).await?;
+                let all = self.all(link, false).await?;
                 let wanted = |known: &Known| known.info.as_ref().is_some_and(|info| pattern.matches(info.id.as_str()));
                 all.into_iter().filter(wanted).collect()
             }
@@ -269,14 +313,14 @@ impl SecretServiceStore {
                 };
                 let moment = link.watch.cache().now();
                 if rest.len() > SEARCHES {
-                    let all = self.all(link).await?;
+                    let all = self.all(link, false).await?;
                     all.into_iter()
                         .filter(|known| known.info.as_ref().is_some_and(|info| ids.contains(&info.id)))
                         .collect()
                 } else {
                     let found = self.find(link, &rest).await?;
                     let sole = found.iter().all(|paths| paths.len() <= 1);
-                    let told = link.tell(found.into_iter().flatten().collect()).await?;
+                    let told = link.tell(found.into_iter().flatten().collect(), false).await?;
                     link.watch.catch_up();
                     link.watch.cache().learn(moment, &told, sole);
                     let wanted = |known: &Known| known.info.as_ref().is_some_and(|info| ids.contains(&info.id));
@@ -313,7 +357,7 @@ impl SecretServiceStore {
             return Ok(Some(values));
         }
         // The service leaves out what it cannot read.
-        if link.bus.is_locked(link.collection.as_str()).await? {
+        if link.is_locked().await? {
             return Err(Failure::Locked);
         }
         link.watch.cache().forget();
@@ -396,16 +440,11 @@ impl Store for SecretServiceStore {
     }
 
     fn list(&self, pattern: &Pattern) -> Result<Vec<Info>> {
-        let all = self.on_link(|link| async move { self.all(&link).await })?;
-        let mut listed: BTreeMap<Id, Arc<Info>> = BTreeMap::new();
-        for info in all.into_iter().filter_map(|known| known.info).filter(|info| pattern.matches(info.id.as_str())) {
-            // Of duplicates, the one that was written last.
-            let newer = listed.get(&info.id).is_none_or(|other| other.modified_at < info.modified_at);
-            if newer {
-                listed.insert(info.id.clone(), info);
-            }
-        }
-        Ok(listed.into_values().map(|info| (*info).clone()).collect())
+        self.list_items(pattern, true)
+    }
+
+    fn list_untimed(&self, pattern: &Pattern) -> Result<Vec<Info>> {
+        self.list_items(pattern, false)
     }
 
     fn set_many(&self, new: Vec<NewItem>, overwrite: bool) -> Result<()> {
@@ -432,7 +471,7 @@ impl Store for SecretServiceStore {
     fn delete(&self, id: &Id) -> Result<()> {
         let _turn = lock(&self.writing);
         let done = self.on_link(|link| async move {
-            let paths = link.search(Some(id)).await?;
+            let paths = link.search_id(id).await?;
             if paths.is_empty() {
                 return Err(not_found(id).into());
             }

@@ -1,0 +1,225 @@
+// The keychain on Linux beside @napi-rs/keyring and keytar, on a gnome-keyring of its own (scripts/with-keyring.sh).
+// Needs `npm run build`, `npm install --prefix bench` (keytar builds with libsecret-1-dev) and secret-tool.
+// All read the same items: each carries the attributes of all three programs.
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { median } from './lib/processes.mjs'
+
+const script = fileURLToPath(new URL('../scripts/with-keyring.sh', import.meta.url))
+const self = fileURLToPath(import.meta.url)
+const pinned = { linux: { store: 'secret-service' } }
+const service = 'se-bench'
+const idOf = (n) => `bench/${String(n).padStart(5, '0')}`
+const valueOf = (n) => `value of ${n}`
+
+/** The rows: what was done, by whom, median and least milliseconds, how many times as long the peer takes, and the goal. */
+export function bench({ items = 1000, rounds = 7 } = {}) {
+  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
+  const output = execFileSync(
+    script,
+    ['--', process.execPath, '--expose-gc', self, '--inside', String(items), String(rounds)],
+    {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  return JSON.parse(output)
+}
+
+function fill(items) {
+  for (let n = 0; n < items; n++) {
+    const docker = ['service:group', 'com.docker.docker-pass', 'service:name', 'docker-pass-cli', 'id', idOf(n)]
+    const others = [
+      'xdg:schema',
+      'org.freedesktop.Secret.Generic',
+      'service',
+      service,
+      'username',
+      idOf(n),
+      'account',
+      idOf(n),
+    ]
+    const label = `com.docker.docker-pass:docker-pass-cli:${idOf(n)}`
+    execFileSync('secret-tool', ['store', `--label=${label}`, ...docker, ...others], { input: valueOf(n) })
+  }
+}
+
+// `repeat`: short work is done so many times in a row, as a program would, and its share counts.
+async function measure(contenders, rounds, repeat = 1) {
+  for (const { run, check } of contenders) check(await run())
+  const times = contenders.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    const order = [...contenders.keys()]
+    if (round % 2 === 1) order.reverse()
+    // Entries of @napi-rs/keyring keep their connection until they are collected: thousands, in a long run.
+    if (round % 10 === 0) globalThis.gc?.()
+    for (const index of order) {
+      const { run, prepare } = contenders[index]
+      const prepared = await prepare?.()
+      const startedAt = process.hrtime.bigint()
+      for (let n = 0; n < repeat; n++) await run(prepared)
+      times[index].push(Number(process.hrtime.bigint() - startedAt) / 1e6 / repeat)
+    }
+  }
+  return contenders.map(({ task, name, goal, against }, index) => {
+    const peer = contenders.findIndex((other) => other.name === against)
+    return {
+      task,
+      name,
+      medianMs: median(times[index]),
+      leastMs: Math.min(...times[index]),
+      ...(peer < 0 ? {} : { against, goal, speedup: median(times[index].map((t, round) => times[peer][round] / t)) }),
+    }
+  })
+}
+
+function expect(actual, expected) {
+  if (actual !== expected) throw new Error(`expected ${expected}, got ${actual}`)
+}
+
+async function inside(items, rounds) {
+  const entry = new URL('../dist/index.js', import.meta.url)
+  if (!existsSync(entry)) throw new Error('npm run build first')
+  const { openStore } = await import(entry.href)
+  const require = createRequire(import.meta.url)
+  const { Entry, findCredentials } = require('@napi-rs/keyring')
+  const keytar = require('keytar')
+  fill(items)
+
+  const open = () => openStore({ kind: 'keychain', prompt: false })
+  const store = await open()
+  // One id each time another, so that no run profits from the one before it.
+  let next = 0
+  const some = () => next++ % items
+  const dispose = (secrets) => {
+    for (const secret of secrets) secret.dispose()
+    return secrets.length
+  }
+  const readOurs = async () => {
+    const secret = await store.get(idOf(some()))
+    secret.dispose()
+    return secret.id.startsWith('bench/')
+  }
+  const readKeyring = () => new Entry(service, idOf(some()), pinned).getPassword()?.startsWith('value of')
+  const is = (expected) => (actual) => expect(actual, expected)
+
+  const get = await measure(
+    [
+      { task: 'get', name: 'new Entry().getPassword()', run: readKeyring, check: is(true) },
+      {
+        task: 'get',
+        name: 'keytar.getPassword()',
+        run: async () => (await keytar.getPassword(service, idOf(some()))).startsWith('value of'),
+        check: is(true),
+      },
+      {
+        task: 'get',
+        name: 'store.get, first',
+        run: readOurs,
+        check: is(true),
+        against: 'new Entry().getPassword()',
+        goal: 10,
+      },
+    ],
+    Math.max(rounds, 9),
+    20,
+  )
+
+  const listOurs = async (opened) => {
+    const listed = (await opened.list('**', { times: false })).length
+    return listed
+  }
+  const list = await measure(
+    [
+      { task: `list ${items}`, name: 'findCredentials', run: () => findCredentials(service).length, check: is(items) },
+      {
+        task: `list ${items}`,
+        name: 'keytar.findCredentials',
+        run: async () => (await keytar.findCredentials(service)).length,
+        check: is(items),
+      },
+      {
+        task: `list ${items}`,
+        name: 'store.list, cold',
+        prepare: open,
+        run: async (opened) => listOurs(opened ?? (await open())),
+        check: is(items),
+        against: 'findCredentials',
+        goal: 3,
+      },
+      {
+        task: `values of ${items}`,
+        name: 'store.getMany, ids known',
+        run: async () => dispose(await store.getMany('**')),
+        check: is(items),
+        against: 'findCredentials',
+        goal: 10,
+      },
+      {
+        task: `list ${items}`,
+        name: 'store.list, warm',
+        run: () => listOurs(store),
+        check: is(items),
+        against: 'findCredentials',
+      },
+    ],
+    rounds,
+  )
+
+  const ids = Array.from({ length: items }, (_, n) => idOf(n))
+  const batch = await measure(
+    [
+      {
+        task: `${items} ids`,
+        name: 'new Entry().getPassword() each',
+        run: () => ids.filter((id) => new Entry(service, id, pinned).getPassword() !== null).length,
+        check: is(items),
+      },
+      {
+        task: `${items} ids`,
+        name: 'store.getMany(ids)',
+        run: async () => dispose(await store.getMany(ids)),
+        check: is(items),
+        against: 'new Entry().getPassword() each',
+        goal: 10,
+      },
+    ],
+    Math.min(rounds, 3),
+  )
+  const warm = await measure(
+    [
+      { task: 'get again', name: 'new Entry().getPassword()', run: readKeyring, check: is(true) },
+      {
+        task: 'get again',
+        name: 'store.get, known',
+        run: readOurs,
+        check: is(true),
+        against: 'new Entry().getPassword()',
+        goal: 10,
+      },
+    ],
+    Math.max(rounds, 9),
+    20,
+  )
+  await store.close()
+  return [...get, ...list, ...batch, ...warm]
+}
+
+if (process.argv[2] === '--inside') {
+  process.stdout.write(JSON.stringify(await inside(Number(process.argv[3]), Number(process.argv[4]))))
+  process.exit(0)
+} else if (process.argv[1] === self) {
+  const rows = bench({ items: Number(process.argv[2] ?? 1000) })
+  console.log(`Node ${process.version}, ${cpus()[0].model}, gnome-keyring`)
+  console.table(
+    rows.map((row) => ({
+      ...row,
+      medianMs: +row.medianMs.toFixed(2),
+      leastMs: +row.leastMs.toFixed(2),
+      speedup: row.speedup && +row.speedup.toFixed(1),
+    })),
+  )
+}
