@@ -331,3 +331,40 @@ impl Store for FileStore {
         })
     }
 }
+
+/// What fuzz targets reach.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use std::path::Path;
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    static IDENTITY: LazyLock<Identity> = LazyLock::new(Identity::generate);
+
+    fn text(content: &Content) -> Vec<u8> {
+        let mut text = Vec::new();
+        content.write_to(&mut text).expect("memory takes everything");
+        text
+    }
+
+    /// A content is refused, or comes back from what is written of it.
+    pub fn content(bytes: &[u8]) {
+        if let Ok(content) = Content::parse(bytes) {
+            let written = text(&content);
+            let again = Content::parse(&written).expect("what was written is read");
+            assert_eq!(content.secrets.len(), again.secrets.len());
+            assert_eq!(text(&again), written);
+        }
+    }
+
+    /// A store file that was written to nobody's key is refused.
+    pub fn sealed(bytes: &[u8]) {
+        assert!(cipher::open(Path::new("store.age"), bytes, &IDENTITY).is_err());
+    }
+
+    /// The text of an identity file is refused or read.
+    pub fn identity(bytes: &[u8]) {
+        let _ = identity::parse(bytes);
+    }
+}

@@ -178,7 +178,7 @@ fn decrypt(path: &Path, encrypted: &[u8], passphrase: &SecretBytes) -> Result<Se
 }
 
 /// The keys in the text of an identity file; else what is wrong with it.
-fn parse(text: &[u8]) -> Result<Vec<x25519::Identity>, String> {
+pub(super) fn parse(text: &[u8]) -> Result<Vec<x25519::Identity>, String> {
     let mut keys = Vec::new();
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
