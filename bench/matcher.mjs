@@ -1,6 +1,6 @@
 // Patterns against ids, beside picomatch and minimatch. Those match paths, with rules of their own for components `.` and
 // `..` (which are ordinary here); the ids that are used have none, and on these all agree, which is checked first.
-// Needs `npm run build` and `npm --prefix bench ci` before.
+// Needs `npm run build` and `npm install --prefix bench` before.
 import { fileURLToPath } from 'node:url'
 import { minimatch } from 'minimatch'
 import picomatch from 'picomatch'

@@ -23,6 +23,8 @@ export class Pattern {
   readonly #tokens: readonly string[]
   /** The tokens for matching: neighbouring components are one text. */
   readonly #steps: readonly string[]
+  /** The steps with a slash before each. */
+  readonly #below: readonly string[]
   /** What an id must end with, if the pattern says. */
   readonly #end: string
 
@@ -36,6 +38,7 @@ export class Pattern {
     this.text = text
     this.#tokens = normalise(text)
     this.#steps = joined(this.#tokens)
+    this.#below = this.#steps.map((step) => `/${step}`)
     const last = this.#steps.at(-1) as string
     this.#end = isWildcard(last) ? '' : last
   }
@@ -108,7 +111,10 @@ export class Pattern {
         step++
         at = end + 1
       } else if (retryStep >= 0) {
-        retryAt = componentEnd(id, retryAt) + 1
+        // What follows a `**` is a literal: go to where it may begin next.
+        const next = id.indexOf(this.#below[retryStep] as string, retryAt)
+        if (next < 0) return false
+        retryAt = next + 1
         step = retryStep
         at = retryAt
       } else {

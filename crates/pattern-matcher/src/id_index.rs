@@ -79,12 +79,12 @@ impl IdIndex {
 
     /// How many ids the pattern matches.
     pub fn count(&self, pattern: &Pattern) -> usize {
-        self.find(pattern).iter().map(ExactSizeIterator::len).sum()
+        self.count_found(pattern)
     }
 
     /// Row numbers of the ids that the pattern matches, in the order of the tree.
     pub fn rows(&self, pattern: &Pattern) -> Vec<u32> {
-        let found = self.find(pattern);
+        let found = self.ranges_found(pattern);
         let mut rows = Vec::with_capacity(found.iter().map(ExactSizeIterator::len).sum());
         for range in found {
             if self.rows.is_empty() {
@@ -99,7 +99,7 @@ impl IdIndex {
     /// Calls `each` with the ids that the pattern matches, in the order of the tree.
     pub fn for_each(&self, pattern: &Pattern, mut each: impl FnMut(&str)) {
         let mut id = Vec::new();
-        for range in self.find(pattern) {
+        for range in self.ranges_found(pattern) {
             // The last node that begins at or before the position is the one that the id ends at.
             let mut node = self.nodes.first_id.partition_point(|first| *first <= range.start) - 1;
             for position in range {

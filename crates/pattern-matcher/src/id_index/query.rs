@@ -2,23 +2,32 @@
 
 use super::IdIndex;
 use crate::pattern::{Pattern, Token};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A component that a block wants, or any.
 type Wanted = Option<u32>;
 
-/// Where ids lie in the order of the tree: ascending, apart, none empty.
-type Found = Vec<Range<u32>>;
+/// Where ids lie in the order of the tree.
+pub(super) enum Found<'a> {
+    /// In these ranges: ascending, apart, none empty.
+    In(Vec<Range<u32>>),
+    /// At these nodes.
+    At(Vec<Level<'a>>),
+    /// At the children of these nodes.
+    AtChildren(Vec<Level<'a>>),
+}
 
 /// Nodes of one depth, ascending.
-struct Level {
+pub(super) struct Level<'a> {
     depth: u32,
-    nodes: Vec<u32>,
+    nodes: Cow<'a, [u32]>,
 }
 
 /// A node that a block follows.
 struct Top {
     node: u32,
+    end: u32,
     depth: u32,
 }
 
@@ -34,12 +43,45 @@ struct Tops {
 }
 
 impl IdIndex {
-    pub(super) fn find(&self, pattern: &Pattern) -> Found {
-        self.try_find(pattern).unwrap_or_default()
+    /// How many ids the pattern matches.
+    pub(super) fn count_found(&self, pattern: &Pattern) -> usize {
+        let at = |node: u32| (self.nodes.first_id[node as usize + 1] - self.nodes.first_id[node as usize]) as usize;
+        match self.find(pattern) {
+            Found::In(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
+            Found::At(levels) => levels.iter().flat_map(|level| level.nodes.iter()).map(|node| at(*node)).sum(),
+            Found::AtChildren(levels) => {
+                levels.iter().flat_map(|level| level.nodes.iter()).flat_map(|node| self.children(*node)).map(at).sum()
+            }
+        }
+    }
+
+    /// Where the ids that the pattern matches lie in the order of the tree: ascending, apart, none empty.
+    pub(super) fn ranges_found(&self, pattern: &Pattern) -> Vec<Range<u32>> {
+        let at = |node: u32| self.nodes.first_id[node as usize]..self.nodes.first_id[node as usize + 1];
+        let (levels, of_children) = match self.find(pattern) {
+            Found::In(ranges) => return ranges,
+            Found::At(levels) => (levels, false),
+            Found::AtChildren(levels) => (levels, true),
+        };
+        let mut nodes: Vec<u32> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
+        for level in &levels {
+            if of_children {
+                nodes.extend(level.nodes.iter().flat_map(|node| self.children(*node)));
+            } else {
+                nodes.extend_from_slice(&level.nodes);
+            }
+        }
+        // Levels are ascending each: such runs are what a stable sort is quick at.
+        nodes.sort();
+        joined(nodes.into_iter().map(at))
+    }
+
+    fn find(&self, pattern: &Pattern) -> Found<'_> {
+        self.try_find(pattern).unwrap_or(Found::In(Vec::new()))
     }
 
     /// Nothing as soon as a component is carried by no id at all.
-    fn try_find(&self, pattern: &Pattern) -> Option<Found> {
+    fn try_find(&self, pattern: &Pattern) -> Option<Found<'_>> {
         let shape = pattern.shape();
         let wanted = |block: &[Token]| -> Option<Vec<Wanted>> {
             let number = |token: &Token| match token {
@@ -48,57 +90,60 @@ impl IdIndex {
             };
             block.iter().map(number).collect()
         };
-        let head = wanted(shape.head)?;
-        let blocks =
+        let mut head = wanted(shape.head)?;
+        let mut blocks =
             shape.gaps.iter().map(|gap| Some((gap.min as u32, wanted(gap.block)?))).collect::<Option<Vec<_>>>()?;
+        // A wildcard at the very end asks for children, of which no list is needed.
+        let last = blocks.last_mut().map_or(&mut head, |(_, block)| block);
+        let of_children = last.pop_if(|wanted| wanted.is_none()).is_some();
         // Go down as far as the components are given: what follows is looked for in that subtree alone.
         let given = head.iter().take_while(|wanted| wanted.is_some()).count();
-        let mut top = Top { node: 0, depth: 0 };
+        let (mut node, mut depth) = (0, 0);
         for component in head[..given].iter().flatten() {
-            let found = self.child(top.node, self.carriers(*component, top.depth + 1))?;
-            top = Top { node: found, depth: top.depth + 1 };
+            depth += 1;
+            node = self.child(node, self.carriers(*component, depth))?;
         }
-        let mut levels = self.block(&self.tops(vec![top], None), &head[given..]);
+        let top = Top { node, end: self.nodes.end[node as usize], depth };
+        let mut levels = self.block(&Tops::new(vec![top], None), &head[given..]);
         for (min, block) in blocks {
-            let tops = self.tops(self.topmost(levels), Some(min));
+            let tops = Tops::new(self.topmost(levels), Some(min));
             if block.is_empty() {
                 // Only the last block can be.
-                return Some(self.below(tops.nodes, min));
+                return Some(Found::In(self.below(tops.nodes, min)));
             }
             levels = self.block(&tops, &block);
         }
-        Some(self.ending_at(levels))
+        Some(if of_children { Found::AtChildren(levels) } else { Found::At(levels) })
     }
 
     /// The nodes at which a block below the tops can end. A block behind a gap wants some component.
-    fn block(&self, tops: &Tops, block: &[Wanted]) -> Vec<Level> {
+    fn block(&self, tops: &Tops, block: &[Wanted]) -> Vec<Level<'_>> {
         let Some(anchor) = self.anchor(tops, block) else {
-            let level = |top: &Top| Level { depth: top.depth, nodes: vec![top.node] };
+            let level = |top: &Top| Level { depth: top.depth, nodes: Cow::Owned(vec![top.node]) };
             return tops.nodes.iter().map(|top| self.descend(level(top), block)).collect();
         };
+        // Towards the top, what may be anything need not be looked at.
+        let first = block.iter().position(Option::is_some).unwrap_or(anchor);
+        let above = &block[first..anchor];
         let mut levels = Vec::new();
         for (depth, carriers) in self.candidates(tops, block, anchor) {
-            let mut nodes = Vec::new();
-            let mut next = 0;
-            for &node in carriers {
-                next += gallop(&tops.nodes[next..], |top| self.nodes.end[top.node as usize] <= node);
-                let Some(top) = tops.nodes.get(next) else { break };
-                let follows = top.node < node && tops.allow(top.depth, depth, anchor);
-                if follows && self.rises(node, &block[..anchor]) {
-                    nodes.push(node);
-                }
-            }
+            let nodes = if tops.nodes.len() == 1 && above.is_empty() {
+                // A single top is the highest: the candidates have been judged by it.
+                Cow::Borrowed(carriers)
+            } else {
+                let mut next = 0;
+                let follows = |node: &u32| {
+                    next += gallop(&tops.nodes[next..], |top| top.end <= *node);
+                    let top = tops.nodes.get(next);
+                    top.is_some_and(|top| top.node < *node && tops.allow(top.depth, depth, anchor))
+                        && self.rises(*node, above)
+                };
+                Cow::Owned(carriers.iter().copied().filter(follows).collect())
+            };
             levels.push(self.descend(Level { depth, nodes }, &block[anchor + 1..]));
         }
         levels.retain(|level| !level.nodes.is_empty());
         levels
-    }
-
-    fn tops(&self, nodes: Vec<Top>, gap: Option<u32>) -> Tops {
-        let highest = nodes.iter().map(|top| top.depth).min().unwrap_or_default();
-        let first = nodes.first().map_or(0, |top| top.node + 1);
-        let end = nodes.last().map_or(0, |top| self.nodes.end[top.node as usize]);
-        Tops { nodes, highest, range: first..end, gap }
     }
 
     /// Which component of the block to begin with: the last one, whose carriers need only a look upwards, or an earlier
@@ -124,7 +169,7 @@ impl IdIndex {
     }
 
     /// The carriers of the component at a place of the block, by depth, as far as depth and range can tell.
-    fn candidates<'a>(&'a self, tops: &'a Tops, block: &[Wanted], at: usize) -> impl Iterator<Item = (u32, &'a [u32])> {
+    fn candidates<'a>(&'a self, tops: &Tops, block: &[Wanted], at: usize) -> impl Iterator<Item = (u32, &'a [u32])> {
         let groups = block[at].map(|component| self.groups(component, 0..u32::MAX)).into_iter().flatten();
         groups
             .filter(move |(depth, _)| tops.allow(tops.highest, *depth, at))
@@ -141,11 +186,11 @@ impl IdIndex {
     }
 
     /// The nodes that what is wanted leads to, downwards.
-    fn descend(&self, level: Level, wanted: &[Wanted]) -> Level {
+    fn descend<'a>(&self, level: Level<'a>, wanted: &[Wanted]) -> Level<'a> {
         wanted.iter().fold(level, |Level { depth, nodes }, wanted| {
             let depth = depth + 1;
             let nodes = match wanted {
-                None => self.children(&nodes),
+                None => nodes.iter().flat_map(|node| self.children(*node)).collect(),
                 Some(component) => {
                     let mut carriers = self.carriers(*component, depth);
                     let below = |node: &u32| {
@@ -155,20 +200,20 @@ impl IdIndex {
                     nodes.iter().filter_map(below).collect()
                 }
             };
-            Level { depth, nodes }
+            Level { depth, nodes: Cow::Owned(nodes) }
         })
     }
 
-    fn children(&self, nodes: &[u32]) -> Vec<u32> {
-        let mut children = Vec::new();
-        for &node in nodes {
-            let mut child = node + 1;
-            while child < self.nodes.end[node as usize] {
-                children.push(child);
-                child = self.nodes.end[child as usize];
-            }
-        }
-        children
+    fn children(&self, node: u32) -> impl Iterator<Item = u32> {
+        let end = self.nodes.end[node as usize];
+        let mut child = node + 1;
+        std::iter::from_fn(move || {
+            let this = child;
+            (this < end).then(|| {
+                child = self.nodes.end[this as usize];
+                this
+            })
+        })
     }
 
     /// The child of the node among the carriers of one component at the children's depth.
@@ -178,41 +223,29 @@ impl IdIndex {
     }
 
     /// The nodes that have no other of them above, in order.
-    fn topmost(&self, mut levels: Vec<Level>) -> Vec<Top> {
-        levels.sort_unstable_by_key(|level| level.depth);
-        let mut all: Vec<Top> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
-        for Level { depth, nodes } in levels {
-            all.extend(nodes.into_iter().map(|node| Top { node, depth }));
+    fn topmost(&self, levels: Vec<Level<'_>>) -> Vec<Top> {
+        let mut all: Vec<u64> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
+        for Level { depth, nodes } in &levels {
+            all.extend(nodes.iter().map(|node| u64::from(*node) << 32 | u64::from(*depth)));
         }
-        // Runs that are sorted already are what a stable sort is quick at.
-        all.sort_by_key(|top| top.node);
-        let mut end = 0;
-        all.retain(|top| {
-            let is_top = top.node >= end;
-            if is_top {
-                end = self.nodes.end[top.node as usize];
-            }
-            is_top
-        });
-        all
-    }
-
-    /// The ids that end at the nodes.
-    fn ending_at(&self, levels: Vec<Level>) -> Found {
-        let mut nodes: Vec<u32> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
-        for level in levels {
-            nodes.extend(level.nodes);
-        }
-        nodes.sort();
-        let first = &self.nodes.first_id;
-        joined(nodes.into_iter().map(|node| first[node as usize]..first[node as usize + 1]))
+        // Levels are ascending each: such runs are what a stable sort is quick at.
+        all.sort();
+        let mut behind = 0;
+        let top = |packed: u64| {
+            let (node, depth) = ((packed >> 32) as u32, packed as u32);
+            (node >= behind).then(|| {
+                behind = self.nodes.end[node as usize];
+                Top { node, end: behind, depth }
+            })
+        };
+        all.into_iter().filter_map(top).collect()
     }
 
     /// The ids that are at least so many components longer than the tops.
-    fn below(&self, tops: Vec<Top>, min: u32) -> Found {
+    fn below(&self, tops: Vec<Top>, min: u32) -> Vec<Range<u32>> {
         let mut nodes: Vec<u32> = tops.into_iter().map(|top| top.node).collect();
         for _ in 1..min {
-            nodes = self.children(&nodes);
+            nodes = nodes.into_iter().flat_map(|node| self.children(node)).collect();
         }
         let first = &self.nodes.first_id;
         let own = u32::from(min > 0);
@@ -242,6 +275,12 @@ impl IdIndex {
 }
 
 impl Tops {
+    fn new(nodes: Vec<Top>, gap: Option<u32>) -> Self {
+        let highest = nodes.iter().map(|top| top.depth).min().unwrap_or_default();
+        let range = nodes.first().map_or(0, |top| top.node + 1)..nodes.last().map_or(0, |top| top.end);
+        Self { nodes, highest, range, gap }
+    }
+
     /// Whether a block whose component number `at` lies at `depth` may follow a top at its depth.
     fn allow(&self, top: u32, depth: u32, at: usize) -> bool {
         let between = depth.checked_sub(top + at as u32 + 1);
@@ -267,8 +306,8 @@ fn gallop<T>(items: &[T], holds: impl Fn(&T) -> bool) -> usize {
 }
 
 /// Leaves out empty ranges and joins those that touch.
-fn joined(ranges: impl Iterator<Item = Range<u32>>) -> Found {
-    let mut found: Found = Vec::new();
+fn joined(ranges: impl Iterator<Item = Range<u32>>) -> Vec<Range<u32>> {
+    let mut found: Vec<Range<u32>> = Vec::new();
     for range in ranges.filter(|range| !range.is_empty()) {
         match found.last_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
