@@ -9,6 +9,9 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/** Work that is shorter is repeated to fill this many nanoseconds, as a clock and a cold cache would weigh too much. */
+const LEAST_NS = 5e6
+
 /**
  * Measures contenders against the first one.
  * @param name - What is measured.
@@ -25,18 +28,13 @@ export async function measure(name, contenders, { per = 1, rounds = 9, note } = 
     if (n === 0) expected = got
     else deepStrictEqual(got, expected, `${name}: ${who} does not agree with ${contenders[0].name}`)
   }
+  const repeats = []
+  for (const { run } of contenders) repeats.push(Math.ceil(Math.min(1000, LEAST_NS / (await time(run, 1)))))
   const times = contenders.map(() => [])
   for (let round = 0; round < rounds; round++) {
     const order = [...contenders.keys()]
     if (round % 2 === 1) order.reverse()
-    for (const n of order) {
-      // What one contender leaves behind is not for the next one to clear away, where Node lets us.
-      globalThis.gc?.()
-      const startedAt = process.hrtime.bigint()
-      const value = contenders[n].run()
-      if (value instanceof Promise) await value
-      times[n].push(Number(process.hrtime.bigint() - startedAt))
-    }
+    for (const n of order) times[n].push(await time(contenders[n].run, repeats[n]))
   }
   return {
     name,
@@ -48,4 +46,14 @@ export async function measure(name, contenders, { per = 1, rounds = 9, note } = 
       goal,
     })),
   }
+}
+
+// Nanoseconds of one run.
+async function time(run, repeats) {
+  const startedAt = process.hrtime.bigint()
+  for (let n = 0; n < repeats; n++) {
+    const value = run()
+    if (value instanceof Promise) await value
+  }
+  return Number(process.hrtime.bigint() - startedAt) / repeats
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use keychain_core::{Code, Error, Result};
-use napi::bindgen_prelude::{JsValue, ObjectFinalize, Uint32Array};
+use napi::bindgen_prelude::{JsValue, ObjectFinalize, Uint32ArraySlice};
 use napi::{Env, JsString, check_status, sys};
 use napi_derive::napi;
 use pattern_matcher::{IdIndex, IdIndexBuilder, MAX_BYTES, Matcher, Pattern, PatternSet};
@@ -18,6 +18,19 @@ fn pattern(text: &str) -> Result<Pattern> {
         Error::new(Code::InvalidPattern, format!("not a pattern: {text:?} is wrong at offset {}", invalid.at))
             .with_detail("at", invalid.at)
     })
+}
+
+/// Up to this many numbers are copied into JavaScript's own memory; more are handed over as they are.
+const COPIED: usize = 1 << 16;
+
+// An array that is handed over costs as much as copying some hundred kilobytes: it needs a finalizer.
+fn numbers(env: &Env, list: Vec<u32>) -> Result<Uint32ArraySlice<'_>> {
+    let array = if list.len() <= COPIED {
+        Uint32ArraySlice::copy_from(env, list)
+    } else {
+        Uint32ArraySlice::from_data(env, list)
+    };
+    array.map_err(|_| Error::new(Code::Internal, "the array could not be made"))
 }
 
 /// A compiled set of patterns.
@@ -61,7 +74,12 @@ impl NativePatternSet {
     /// Matches ids, one a line: pairs of a line and a row number, flat and ascending. Nothing when there are not `count`
     /// lines, that is, when some id holds a line end.
     #[napi(ts_return_type = "Outcome<Uint32Array | null>")]
-    pub fn match_many(&mut self, ids: String, count: u32) -> Outcome<Option<Uint32Array>> {
+    pub fn match_many<'env>(
+        &mut self,
+        env: &'env Env,
+        ids: String,
+        count: u32,
+    ) -> Outcome<Option<Uint32ArraySlice<'env>>> {
         Outcome::of(|| {
             if ids.split('\n').count() != count as usize {
                 return Ok(None);
@@ -72,7 +90,7 @@ impl NativePatternSet {
                 self.matcher.matches_into(id, &mut self.found);
                 pairs.extend(self.found.iter().flat_map(|row| [line, *row]));
             }
-            Ok(Some(Uint32Array::new(pairs)))
+            numbers(env, pairs).map(Some)
         })
     }
 }
@@ -152,8 +170,8 @@ impl NativeIdIndex {
 
     /// Row numbers of the ids that the pattern matches, in the order of the tree.
     #[napi(ts_return_type = "Outcome<Uint32Array>")]
-    pub fn rows(&self, pattern: String) -> Outcome<Uint32Array> {
-        Outcome::of(|| Ok(Uint32Array::new(self.index.rows(&self::pattern(&pattern)?))))
+    pub fn rows<'env>(&self, env: &'env Env, pattern: String) -> Outcome<Uint32ArraySlice<'env>> {
+        Outcome::of(|| numbers(env, self.index.rows(&self::pattern(&pattern)?)))
     }
 
     /// The ids that the pattern matches, in the order of the tree: texts of one id a line.

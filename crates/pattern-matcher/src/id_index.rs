@@ -84,14 +84,11 @@ impl IdIndex {
 
     /// Row numbers of the ids that the pattern matches, in the order of the tree.
     pub fn rows(&self, pattern: &Pattern) -> Vec<u32> {
-        let found = self.ranges_found(pattern);
-        let mut rows = Vec::with_capacity(found.iter().map(ExactSizeIterator::len).sum());
-        for range in found {
-            if self.rows.is_empty() {
-                rows.extend(range);
-            } else {
-                rows.extend_from_slice(&self.rows[range.start as usize..range.end as usize]);
-            }
+        let mut rows = Vec::new();
+        self.each_range(pattern, |range| rows.extend(range));
+        if !self.rows.is_empty() {
+            // In a loop of its own, so that the processor waits for many of these far reads at once.
+            rows.iter_mut().for_each(|row| *row = self.rows[*row as usize]);
         }
         rows
     }
@@ -99,7 +96,7 @@ impl IdIndex {
     /// Calls `each` with the ids that the pattern matches, in the order of the tree.
     pub fn for_each(&self, pattern: &Pattern, mut each: impl FnMut(&str)) {
         let mut id = Vec::new();
-        for range in self.ranges_found(pattern) {
+        self.each_range(pattern, |range| {
             // The last node that begins at or before the position is the one that the id ends at.
             let mut node = self.nodes.first_id.partition_point(|first| *first <= range.start) - 1;
             for position in range {
@@ -109,7 +106,7 @@ impl IdIndex {
                 self.spell(node, &mut id);
                 each(std::str::from_utf8(&id).expect("ids are ASCII"));
             }
-        }
+        });
     }
 
     /// Bytes of memory that the index holds.

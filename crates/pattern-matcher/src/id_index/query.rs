@@ -55,25 +55,34 @@ impl IdIndex {
         }
     }
 
-    /// Where the ids that the pattern matches lie in the order of the tree: ascending, apart, none empty.
-    pub(super) fn ranges_found(&self, pattern: &Pattern) -> Vec<Range<u32>> {
+    /// Calls `each` with where the ids that the pattern matches lie in the order of the tree: in ranges that are ascending,
+    /// apart, and not empty.
+    pub(super) fn each_range(&self, pattern: &Pattern, each: impl FnMut(Range<u32>)) {
         let at = |node: u32| self.nodes.first_id[node as usize]..self.nodes.first_id[node as usize + 1];
         let (levels, of_children) = match self.find(pattern) {
-            Found::In(ranges) => return ranges,
+            Found::In(ranges) => return ranges.into_iter().for_each(each),
             Found::At(levels) => (levels, false),
             Found::AtChildren(levels) => (levels, true),
         };
-        let mut nodes: Vec<u32> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
-        for level in &levels {
-            if of_children {
-                nodes.extend(level.nodes.iter().flat_map(|node| self.children(*node)));
-            } else {
-                nodes.extend_from_slice(&level.nodes);
-            }
+        let mut joined = Joined::new(each);
+        if let [level] = &levels[..] {
+            self.each_node(level, of_children, |node| joined.push(at(node)));
+        } else {
+            let mut all: Vec<u32> = Vec::with_capacity(levels.iter().map(|level| level.nodes.len()).sum());
+            levels.iter().for_each(|level| self.each_node(level, of_children, |node| all.push(node)));
+            // Levels are ascending each: such runs are what a stable sort is quick at.
+            all.sort();
+            all.into_iter().for_each(|node| joined.push(at(node)));
         }
-        // Levels are ascending each: such runs are what a stable sort is quick at.
-        nodes.sort();
-        joined(nodes.into_iter().map(at))
+        joined.end();
+    }
+
+    fn each_node(&self, level: &Level<'_>, of_children: bool, each: impl FnMut(u32)) {
+        if of_children {
+            level.nodes.iter().flat_map(|node| self.children(*node)).for_each(each);
+        } else {
+            level.nodes.iter().copied().for_each(each);
+        }
     }
 
     fn find(&self, pattern: &Pattern) -> Found<'_> {
@@ -249,10 +258,14 @@ impl IdIndex {
         }
         let first = &self.nodes.first_id;
         let own = u32::from(min > 0);
-        joined(nodes.into_iter().map(|node| {
+        let mut ranges = Vec::new();
+        let mut joined = Joined::new(|range| ranges.push(range));
+        for node in nodes {
             let end = self.nodes.end[node as usize];
-            first[(node + own) as usize]..first[end as usize]
-        }))
+            joined.push(first[(node + own) as usize]..first[end as usize]);
+        }
+        joined.end();
+        ranges
     }
 
     /// The nodes at one depth that carry a component.
@@ -306,13 +319,35 @@ fn gallop<T>(items: &[T], holds: impl Fn(&T) -> bool) -> usize {
 }
 
 /// Leaves out empty ranges and joins those that touch.
-fn joined(ranges: impl Iterator<Item = Range<u32>>) -> Vec<Range<u32>> {
-    let mut found: Vec<Range<u32>> = Vec::new();
-    for range in ranges.filter(|range| !range.is_empty()) {
-        match found.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => found.push(range),
+struct Joined<F> {
+    last: Range<u32>,
+    each: F,
+}
+
+impl<F: FnMut(Range<u32>)> Joined<F> {
+    fn new(each: F) -> Self {
+        Self { last: 0..0, each }
+    }
+
+    fn push(&mut self, range: Range<u32>) {
+        if range.is_empty() {
+            return;
+        }
+        if self.last.end == range.start && !self.last.is_empty() {
+            self.last.end = range.end;
+        } else {
+            self.flush();
+            self.last = range;
         }
     }
-    found
+
+    fn flush(&mut self) {
+        if !self.last.is_empty() {
+            (self.each)(self.last.clone());
+        }
+    }
+
+    fn end(mut self) {
+        self.flush();
+    }
 }
