@@ -104,7 +104,8 @@ async function manyIds(ids, rounds) {
     ['acme/prod/svc-5/**', 100],
     ['acme/*/*/db/**', 100],
     ['docker/**', 100],
-    ['*/prod/*/*', 100],
+    // Neither anchored nor a leaf: only the count leaves picomatch a hundredfold behind.
+    ['*/prod/*/*'],
     ['**/token', 20],
     ['*/*/*/*/*/user'],
     ['**/db/**/token'],
