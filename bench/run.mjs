@@ -1,0 +1,91 @@
+// Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
+// `cli`, `run-command` or `keychain`. Needs `npm run build` before; installs the peers (keytar builds with libsecret).
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+delete process.env.NODE_EXTRA_CA_CERTS // Node 20 reads the bundle at every start: three times an empty program
+if (!existsSync('bench/node_modules')) execFileSync('npm', ['install', '--prefix', 'bench', '--no-package-lock'], { stdio: 'inherit' })
+
+const milliseconds = (value) => `${value.toPrecision(3)} ms`
+const times = (value) => (value === undefined ? '' : `${value >= 100 ? Math.round(value) : value.toPrecision(3)}×`)
+const table = (head, rows) =>
+  [head, head.map((_, n) => (n === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+const missed = (isMissed) => (isMissed ? ' missed' : '')
+
+const SECTIONS = {
+  matcher: {
+    title: 'Patterns and ids',
+    async render({ bench }) {
+      const { tables } = await import('./lib/table.mjs')
+      return tables(await bench())
+    },
+  },
+  cli: {
+    title: 'Start of the command line',
+    render({ bench }) {
+      const rows = bench().map(({ name, medianMs, leastMs, ratio, goal }) => [
+        `\`${name}\``,
+        milliseconds(medianMs),
+        milliseconds(leastMs),
+        times(ratio),
+        goal === undefined ? '' : `≤ ${goal}×${missed(ratio > goal)}`,
+      ])
+      return table(['', 'median', 'least', '`node empty.cjs`', 'goal'], rows)
+    },
+  },
+  'run-command': {
+    title: 'Starting a command with its variables',
+    render({ bench }) {
+      const rows = bench().map(({ name, medianMs, leastMs, ratio, speedup, goal }) => [
+        `\`${name}\``,
+        milliseconds(medianMs),
+        milliseconds(leastMs),
+        times(ratio),
+        times(speedup),
+        goal === undefined ? '' : `≥ ${goal}×${missed(speedup < goal)}`,
+      ])
+      return table(['', 'median', 'least', '`env`', 'faster than dotenvx', 'goal'], rows)
+    },
+  },
+  keychain: {
+    title: 'The keychain (gnome-keyring)',
+    render({ bench }) {
+      const rows = bench().map(({ task, name, medianMs, leastMs, against, speedup, goal }) => [
+        task,
+        name,
+        milliseconds(medianMs),
+        milliseconds(leastMs),
+        against === undefined ? '' : `${times(speedup)} ${against}`,
+        goal === undefined ? '' : `≥ ${goal}×${missed(speedup < goal)}`,
+      ])
+      return table(['task', 'by', 'median', 'least', 'faster than', 'goal'], rows)
+    },
+  },
+}
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(SECTIONS)
+const unknown = wanted.find((name) => !(name in SECTIONS))
+if (unknown !== undefined) throw new Error(`no benchmark ${unknown}; there are ${Object.keys(SECTIONS).join(', ')}`)
+
+const file = 'bench/RESULTS.md'
+const old = existsSync(file) ? readFileSync(file, 'utf8') : ''
+const { machine } = await import('./lib/machine.mjs')
+const about = machine(['picomatch', 'minimatch', '@dotenvx/dotenvx', '@napi-rs/keyring', 'keytar'])
+const parts = [
+  '# Results\n\nMedians of interleaved rounds; a ratio is the median of the ratios within a round. Machines are noisy: read the\nratios. Contenders were checked for equal results first. Made by `npm run bench`.\n',
+]
+for (const [name, { title, render }] of Object.entries(SECTIONS)) {
+  const heading = `## ${title}`
+  const kept = old.split(/^(?=## )/m).find((part) => part.startsWith(`${heading}\n`))
+  if (!wanted.includes(name)) {
+    if (kept !== undefined) parts.push(kept)
+    continue
+  }
+  process.stdout.write(`${heading}\n`)
+  const text = await render(await import(`./${name}.mjs`))
+  process.stdout.write(`${text}\n\n`)
+  parts.push(`${heading}\n\n${about}\n\n${text.trimEnd()}\n\n`)
+}
+writeFileSync(file, `${parts.map((part) => part.trimEnd()).join('\n\n')}\n`)
