@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 floor=2.28
 zig=$PWD/.cache/zig
-[ -d "$zig" ] || python3 -m pip install --quiet --disable-pip-version-check --target "$zig" ziglang==0.15.1
+[ -d "$zig" ] || python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$zig" ziglang==0.15.1
 cpu=$(uname -m)
 target=$cpu-unknown-linux-gnu
 linker=$PWD/.cache/zig-cc-$cpu

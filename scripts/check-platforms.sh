@@ -101,7 +101,7 @@ rust() {
 type_check() {
   rust
   inside sh -c "cd /src && cargo clippy --workspace --all-targets --locked -Z build-std=std,panic_abort --target $1 -- \
-    -D unused -D clippy::correctness -D clippy::suspicious"
+    -D unused -A unused_macro_rules -D clippy::correctness -D clippy::suspicious"
 }
 
 # Unpacks a program of Node for another machine, from npm, into the sid.
@@ -221,7 +221,7 @@ check_musl() {
   rust
   packages python3-minimal binutils
   local zig=$sid/opt/zig
-  [ -d "$zig" ] || python3 -m pip install --quiet --disable-pip-version-check --target "$zig" ziglang==0.15.1
+  [ -d "$zig" ] || python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$zig" ziglang==0.15.1
   # Rust names its own start files and libgcc; zig brings musl's.
   printf '#!/bin/sh\nexec /opt/zig/ziglang/zig cc -target x86_64-linux-musl "$@"\n' >"$sid/usr/local/bin/musl-cc"
   chmod +x "$sid/usr/local/bin/musl-cc"

@@ -261,7 +261,7 @@ mod system {
 
     /// Another process's descriptors are not looked at here.
     #[derive(Default)]
-    pub(super) struct Parent;
+    pub(super) struct Parent();
 
     impl Parent {
         pub(super) fn holds(&self, _one: &Open) -> bool {

@@ -78,7 +78,7 @@ fn dotenv(text: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<()> {
     }
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,=".contains(byte);
     // Env files lose carriage returns, and only double quotes know an escape: `\n`.
-    let quote = [b'\'', b'"', b'`'].into_iter().find(|quote| {
+    let quote = (*b"'\"`").into_iter().find(|quote| {
         !value.contains(quote)
             && !value.contains(&b'\r')
             && (*quote != b'"' || !value.windows(2).any(|pair| pair == b"\\n"))
