@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 delete process.env.NODE_EXTRA_CA_CERTS // Node 20 reads the bundle at every start: three times an empty program
-if (!existsSync('bench/node_modules')) execFileSync('npm', ['install', '--prefix', 'bench', '--no-package-lock'], { stdio: 'inherit' })
+if (!existsSync('bench/node_modules'))
+  execFileSync('npm', ['install', '--prefix', 'bench', '--no-package-lock'], { stdio: 'inherit' })
 
 const milliseconds = (value) => `${value.toPrecision(3)} ms`
 const times = (value) => (value === undefined ? '' : `${value >= 100 ? Math.round(value) : value.toPrecision(3)}×`)
