@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import test from 'ava'
-import { keyringMissing, startKeyring } from './keyring.js'
+import { keyringMissing, startKeyring } from './helpers/keyring.js'
 
 const missing = keyringMissing()
 const withKeyring = missing ? test.skip : test
