@@ -110,7 +110,8 @@ export async function resolveEach(
   if (patterns.size === 0) return answers
   const engine = options.engine ?? (await defaultEngine())
   const asked = [...patterns.keys()]
-  const results = await engine.getBatch([...patterns.values()], options)
+  const times = options.times ?? options.policy === 'newest'
+  const results = await engine.getBatch([...patterns.values()], { ...options, times })
   const unused = new Set(results.flatMap(({ secrets }) => secrets))
   try {
     for (const [index, result] of results.entries()) {

@@ -1,8 +1,9 @@
 // Runs the case files beside this one: command lines with standard input, and what must come out. `{home}` stands for the
-// folder of the case; a text between slashes is a regular expression; bytes are written { "base64": … }.
+// folder of the case, `{store}` for the kind of its store; a text between slashes is a regular expression; bytes are written { "base64": … }.
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { checkBundle, createHome } from '../helpers/se.js'
+import { keyringMissing, startKeyring } from '../helpers/keyring.js'
+import { checkBundle, createHome, type Home } from '../helpers/se.js'
 
 type Text = string | { readonly base64: string }
 
@@ -19,34 +20,53 @@ interface Step {
 /** A sentence about behaviour, and the command lines that show it, in a home of its own. */
 interface Case {
   readonly title: string
-  /** The store that is there before: `file` with a key file, or none. */
-  readonly store?: 'file'
+  /** The store that is there before: `file` with a key file, `any` for one case on that and one on a keyring, or none. */
+  readonly store?: 'file' | 'any'
   readonly steps: readonly Step[]
 }
 
 const folder = new URL('.', import.meta.url)
+
+const onAKeyring = keyringMissing() === undefined ? test.serial : test.serial.skip
 
 test.before(checkBundle)
 
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
   const cases = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Case[]
   for (const { title, store, steps } of cases) {
-    test.serial(`${file.replace('.json', '')}: ${title}`, async (t) => {
+    const name = `${file.replace('.json', '')}: ${title}`
+    test.serial(store === 'any' ? `${name} (file)` : name, async (t) => {
       const home = createHome((fn) => t.teardown(fn))
-      if (store === 'file') await home.ok(['store', 'use', 'file', '--key-file'])
-      for (const step of steps) {
-        const args = step.args.map((word) => word.replaceAll('{home}', home.folder))
-        const env = Object.fromEntries(
-          Object.entries(step.env ?? {}).map(([name, value]) => [name, value.replaceAll('{home}', home.folder)]),
-        )
-        const ended = await home.se(args, { stdin: bytesOf(step.stdin ?? ''), env })
-        const what = `se ${args.join(' ')}`
-        compare(t, ended.stderr, step.stderr ?? '', home.folder, `${what}: stderr`)
-        if (typeof step.stdout === 'object') t.deepEqual(ended.stdout, bytesOf(step.stdout), `${what}: stdout`)
-        else compare(t, ended.stdout.toString(), step.stdout ?? '', home.folder, `${what}: stdout`)
-        t.is(ended.status, step.status ?? 0, `${what}: status`)
-      }
+      if (store !== undefined) await home.ok(['store', 'use', 'file', '--key-file'])
+      await run(t, steps, home, 'file')
     })
+    if (store === 'any') {
+      onAKeyring(`${name} (keychain)`, async (t) => {
+        await using keyring = await startKeyring()
+        const home = createHome((fn) => t.teardown(fn))
+        await run(t, steps, home, 'keychain', { DBUS_SESSION_BUS_ADDRESS: keyring.env['DBUS_SESSION_BUS_ADDRESS'] })
+      })
+    }
+  }
+}
+
+async function run(
+  t: ExecutionContext,
+  steps: readonly Step[],
+  home: Home,
+  store: string,
+  bus?: NodeJS.ProcessEnv,
+): Promise<void> {
+  const place = (text: string): string => text.replaceAll('{home}', home.folder).replaceAll('{store}', store)
+  for (const step of steps) {
+    const args = step.args.map(place)
+    const own = Object.entries(step.env ?? {}).map(([name, value]) => [name, place(value)])
+    const ended = await home.se(args, { stdin: bytesOf(step.stdin ?? ''), env: { ...bus, ...Object.fromEntries(own) } })
+    const what = `se ${args.join(' ')}`
+    compare(t, ended.stderr, place(step.stderr ?? ''), `${what}: stderr`)
+    if (typeof step.stdout === 'object') t.deepEqual(ended.stdout, bytesOf(step.stdout), `${what}: stdout`)
+    else compare(t, ended.stdout.toString(), place(step.stdout ?? ''), `${what}: stdout`)
+    t.is(ended.status, step.status ?? 0, `${what}: status`)
   }
 }
 
@@ -54,8 +74,7 @@ function bytesOf(text: Text): Buffer {
   return typeof text === 'string' ? Buffer.from(text) : Buffer.from(text.base64, 'base64')
 }
 
-function compare(t: ExecutionContext, actual: string, expected: string, home: string, what: string): void {
-  const wanted = expected.replaceAll('{home}', home)
-  if (/^\/.*\/s?$/s.test(expected)) t.regex(actual, new RegExp(wanted.slice(1, wanted.lastIndexOf('/')), 's'), what)
-  else t.is(actual, wanted, what)
+function compare(t: ExecutionContext, actual: string, expected: string, what: string): void {
+  if (/^\/.*\/s?$/s.test(expected)) t.regex(actual, new RegExp(expected.slice(1, expected.lastIndexOf('/')), 's'), what)
+  else t.is(actual, expected, what)
 }

@@ -70,6 +70,7 @@ class LocalEngine implements Engine {
     const round = {
       signal: abandoned.signal,
       requester: options.requester ?? thisProcess(),
+      times: options.times === true,
       timeoutMs: this.#timeoutMs,
     }
     const names = asked.map(({ plugin }) => plugin.name).join(', ')
@@ -99,7 +100,7 @@ class LocalEngine implements Engine {
     const { requester = thisProcess(), plugin: only } = options
     const signal = AbortSignal.timeout(this.#timeoutMs)
     const list = async (plugin: Plugin): Promise<string[]> =>
-      [...((await plugin.listIds?.({ signal, requester })) ?? [])].filter((found) =>
+      [...((await plugin.listIds?.({ signal, requester, times: false })) ?? [])].filter((found) =>
         plugin.parsedPattern.matches(found),
       )
     const lists = await Promise.all(

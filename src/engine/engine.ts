@@ -9,6 +9,11 @@ export interface RequestOptions extends WaitOptions {
   readonly requester?: Requester | undefined
   /** Asks only the plugin of this name. */
   readonly plugin?: string | undefined
+  /**
+   * Whether `createdAt` is wanted even where finding it takes time: a Secret Service is asked for it once more. Default
+   * false; the policy `newest` wants it.
+   */
+  readonly times?: boolean | undefined
   /** Fails when any plugin fails, though others answered. Default false. */
   readonly strict?: boolean | undefined
   /** Is told of each plugin that failed while others answered. */

@@ -28,6 +28,7 @@ export interface Round {
   /** Aborted when the caller stops waiting. */
   readonly signal: AbortSignal
   readonly requester: Requester
+  readonly times: boolean
   /** The limit for plugins that have none of their own. */
   readonly timeoutMs: number
 }
@@ -42,7 +43,7 @@ export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: R
     const answers = await wait(
       {
         what: `asking the plugin ${plugin.name}`,
-        begin: () => answersOf(plugin, patterns, { signal, requester: round.requester }),
+        begin: () => answersOf(plugin, patterns, { signal, requester: round.requester, times: round.times }),
         discard: (late) => wipe(late),
       },
       { timeoutMs: plugin.timeoutMs ?? round.timeoutMs, signal: round.signal },

@@ -18,6 +18,8 @@ export interface PluginContext {
   readonly signal: AbortSignal
   /** Who asks. */
   readonly requester: Requester
+  /** Whether `createdAt` is wanted even where finding it takes time. */
+  readonly times: boolean
 }
 
 /** A secret as a plugin may answer with it: the engine copies the value. */

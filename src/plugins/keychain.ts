@@ -1,8 +1,9 @@
-import { makePlugin, type Plugin } from '../engine/plugin.js'
+import { makePlugin, type Plugin, type PluginContext } from '../engine/plugin.js'
 import { isId } from '../id.js'
 import type { Pattern } from '../pattern.js'
+import { addFacts, type Secret } from '../secret.js'
 import { openStore, type StoreOptions } from '../store/open-store.js'
-import type { Store } from '../store/store.js'
+import type { SecretInfo, Store } from '../store/store.js'
 
 /** A store that is open already, and stays the caller's to close. */
 export interface OpenStore {
@@ -32,19 +33,25 @@ export function keychain(options: KeychainOptions = {}): Plugin {
     })
     return opening
   }
-  const getMany = async (patterns: readonly Pattern[], { signal }: { signal: AbortSignal }) => {
+  const getMany = async (patterns: readonly Pattern[], { signal, times }: PluginContext) => {
     const store = await open()
     const ids = patterns.map(({ text }) => text).filter(isId)
     const others = patterns.map(({ text }) => text).filter((text) => !isId(text))
     const reads = [...(ids.length > 0 ? [ids] : []), ...others].map((wanted) => store.getMany(wanted, { signal }))
     const settled = await Promise.allSettled(reads)
     const secrets = settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    const failed = settled.find((result) => result.status === 'rejected')
-    if (failed !== undefined) {
+    try {
+      const failed = settled.find((result) => result.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      if (times && secrets.some(({ createdAt }) => createdAt === undefined)) {
+        const [only, ...more] = patterns
+        addTimes(secrets, await store.list(more.length === 0 ? only?.text : '**', { signal }))
+      }
+      return once(secrets)
+    } catch (error) {
       for (const secret of secrets) secret.dispose()
-      throw failed.reason
+      throw error
     }
-    return once(secrets)
   }
   return makePlugin(
     {
@@ -62,6 +69,11 @@ export function keychain(options: KeychainOptions = {}): Plugin {
     },
     true,
   )
+}
+
+function addTimes(secrets: readonly Secret[], infos: readonly SecretInfo[]): void {
+  const times = new Map(infos.map(({ id, createdAt }) => [id, createdAt]))
+  for (const secret of secrets) addFacts(secret, { createdAt: secret.createdAt ?? times.get(secret.id) })
 }
 
 // An id and a pattern, or two patterns, may match the same secret.

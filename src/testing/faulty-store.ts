@@ -4,10 +4,23 @@ import type { NativeStore } from '../native/store.js'
 /** An operation of a store that can be made to fail or to wait. */
 export type StoreOperation = 'get' | 'getMany' | 'list' | 'set' | 'delete' | 'rename' | 'describe'
 
+interface Hold {
+  readonly released: Promise<void>
+  readonly release: () => void
+}
+
+function newHold(): Hold {
+  let release: () => void = () => undefined
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  return { released, release }
+}
+
 /** Makes operations of a store fail or wait, for tests. */
 export class Faults {
   readonly #failures = new Map<StoreOperation, { code: ErrorCode; times: number }>()
-  readonly #holds = new Map<StoreOperation, Promise<void>>()
+  readonly #holds = new Map<StoreOperation, Hold>()
   readonly #calls: StoreOperation[] = []
 
   /** The operations that were begun so far. */
@@ -21,26 +34,23 @@ export class Faults {
   }
 
   /**
-   * Keeps operations of a kind waiting, as a prompt would.
+   * Keeps operations of a kind waiting, as a prompt would, those that are begun later as well.
    * @returns a function that lets them go on.
    */
   hold(operation: StoreOperation): () => void {
-    let release: () => void = () => undefined
-    this.#holds.set(
-      operation,
-      new Promise((resolve) => {
-        release = () => {
-          this.#holds.delete(operation)
-          resolve()
-        }
-      }),
-    )
-    return release
+    if (!this.#holds.has(operation)) this.#holds.set(operation, newHold())
+    return () => this.#release(operation)
   }
 
-  /** Lets everything work again. */
+  /** Lets everything work again, and what is held go on. */
   clear(): void {
     this.#failures.clear()
+    for (const operation of [...this.#holds.keys()]) this.#release(operation)
+  }
+
+  #release(operation: StoreOperation): void {
+    this.#holds.get(operation)?.release()
+    this.#holds.delete(operation)
   }
 
   /** @internal */
@@ -48,7 +58,7 @@ export class Faults {
     operation: StoreOperation,
   ): Promise<{ error: { code: string; message: string; details: {} } } | undefined> {
     this.#calls.push(operation)
-    await this.#holds.get(operation)
+    await this.#holds.get(operation)?.released
     const failure = this.#failures.get(operation)
     if (failure === undefined || failure.times <= 0) return undefined
     failure.times -= 1

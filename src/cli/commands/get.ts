@@ -41,7 +41,7 @@ export const command: Command = {
       import('../open-engine.js'),
     ])
     const { engine, timeoutMs } = await openCliEngine(context)
-    using secret = await resolve(`se://${id}`, { engine, timeoutMs })
+    using secret = await resolve(`se://${id}`, { engine, timeoutMs, times: flags.has('json') })
     const values = await import('../values.js')
     const output = flags.value('output')
     if (output !== undefined) await values.writeValueFile(output, secret)
