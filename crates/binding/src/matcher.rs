@@ -14,10 +14,8 @@ use crate::outcome::Outcome;
 const LIST_BYTES: usize = 1 << 24;
 
 fn pattern(text: &str) -> Result<Pattern> {
-    Pattern::parse(text).map_err(|invalid| {
-        Error::new(Code::InvalidPattern, format!("not a pattern: {text:?} is wrong at offset {}", invalid.at))
-            .with_detail("at", invalid.at)
-    })
+    Pattern::parse(text)
+        .map_err(|invalid| Error::new(Code::InvalidPattern, "the text is not a pattern").with_detail("at", invalid.at))
 }
 
 /// Up to this many numbers are copied into JavaScript's own memory; more are handed over as they are.

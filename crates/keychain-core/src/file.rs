@@ -1,4 +1,5 @@
-//! The encrypted file: secrets in one age file, written to the recipient of an identity file beside it.
+//! The encrypted file: secrets in one age file, which names all whose keys it is encrypted to. An identity file beside
+//! it has such a key.
 //!
 //! Readers take no lock: a write replaces the file as a whole. Writers take turns. What was decrypted is kept for the
 //! life of the store, and used for as long as the file is the one it came from: reading many secrets is one decryption,
@@ -34,7 +35,7 @@ pub struct FileOptions {
     /// The store, such as `store.age`. Writing makes a lock file beside it (`store.age.lock`), which stays.
     pub store: PathBuf,
     /// The identity file (0600), in age's own format; itself encrypted where its owner wanted a passphrase. It belongs
-    /// to this store alone.
+    /// to this store alone, and its key is one of the store's recipients.
     pub identity: PathBuf,
     /// Where the passphrase comes from, when the identity file is encrypted. None: `InteractionRequired` then.
     pub passphrase: Option<Passphrase>,
@@ -60,8 +61,9 @@ pub fn create(options: &FileOptions, passphrase: Option<&SecretBytes>) -> Result
         }
     }
     let identity = Identity::generate();
+    let content = Content::empty(identity.recipients()?.swap_remove(0));
     identity.save(identity_path, passphrase)?;
-    let written = disk::replace(store, |out| cipher::seal(store, &Content::default(), &identity, out));
+    let written = disk::replace(store, |out| cipher::seal(store, &content, out));
     written.map(drop).inspect_err(|_| {
         // A key that opens nothing is in the way of the next try. Should this fail too, that try says so.
         let _ = std::fs::remove_file(identity_path);
@@ -85,37 +87,42 @@ pub fn change_passphrase(options: &FileOptions, passphrase: Option<&SecretBytes>
     Identity::open(identity, options.passphrase.as_ref())?.identity.save(identity, passphrase)
 }
 
-/// Makes a new key, writes the store to it and removes the old one; the passphrase stays. Old copies of the store open
-/// with old copies of the identity file as before. A crash in between leaves both keys in the identity file and a store
-/// that opens with one of them; calling this again finishes it.
+/// Makes a new key, which takes the place of the old one among the recipients and in the identity file; the passphrase and
+/// the other recipients stay. Old copies of the store open with old copies of the identity file as before. A crash in
+/// between leaves both keys in the identity file and a store that opens with one of them; calling this again finishes it.
 pub fn rotate_key(options: &FileOptions) -> Result<()> {
     let FileOptions { store, identity: path, .. } = options;
     let file_store = FileStore::open(options.clone())?;
     let _in_use = in_use();
     let _lock = disk::lock(store)?;
     let Opened { identity, stamp, passphrase } = Identity::open(path, options.passphrase.as_ref())?;
-    let both = Arc::new(identity.with_new_key()?);
-    let content = {
+    let both = identity.with_new_key()?;
+    let mut content = {
         let mut cache = file_store.cache();
         cache.identity = Some((stamp, Arc::new(identity)));
-        file_store.read(&mut cache)?
+        Content::clone(&*file_store.read(&mut cache)?)
     };
+    let own = both.recipients()?;
+    let place = content.recipients.iter().position(|known| own.contains(known)).unwrap_or_default();
+    content.recipients.retain(|known| !own.contains(known));
+    content.recipients.insert(place, own[0].clone());
     both.save(path, passphrase.as_ref())?;
-    file_store.write(&content, &both)?;
+    file_store.write(&content)?;
     both.first_key_only()?.save(path, passphrase.as_ref())
 }
 
-/// The recipients that can read the store beside the owner of the identity, as age writes them (`age1…`).
+/// All whose keys open the store, as age writes them (`age1…`): that of the identity file, and those that were added.
 pub fn recipients(options: &FileOptions) -> Result<Vec<String>> {
     let store = FileStore::open(options.clone())?;
-    Ok(store.content()?.recipients.clone())
+    Ok(store.content()?.recipients.iter().map(ToString::to_string).collect())
 }
 
-/// Lets another key read the store from now on (`age1…`; else `InvalidOption`). Its owner opens the file with `age`, or
-/// with se-native and an identity file that holds the key. Adding it again changes nothing.
+/// Lets another key open the store from now on (`age1…`; else `InvalidOption`). Its owner reads the file with `age`, or
+/// reads and writes it with se-native and an identity file that holds the key: each write is encrypted to all recipients.
+/// Adding it again changes nothing.
 pub fn add_recipient(options: &FileOptions, recipient: &str) -> Result<()> {
-    let recipient = cipher::parse_recipient(recipient)?.to_string();
-    FileStore::open(options.clone())?.update(|content| {
+    let recipient = cipher::parse_recipient(recipient)?;
+    FileStore::open(options.clone())?.update(|content, _| {
         let new = !content.recipients.contains(&recipient);
         if new {
             content.recipients.push(recipient);
@@ -125,16 +132,21 @@ pub fn add_recipient(options: &FileOptions, recipient: &str) -> Result<()> {
 }
 
 /// Takes a recipient away: it cannot read what is written from now on. It keeps what it has read, so rotate the secrets
-/// too. Not one of the recipients → `NotFound`.
+/// too. Not one of the recipients → `NotFound`; the key of the identity file itself → `InvalidOption`, so that at least
+/// one always stays.
 pub fn remove_recipient(options: &FileOptions, recipient: &str) -> Result<()> {
-    let recipient = cipher::parse_recipient(recipient)?.to_string();
-    FileStore::open(options.clone())?.update(|content| {
-        let at = content
-            .recipients
-            .iter()
-            .position(|known| *known == recipient)
-            .ok_or_else(|| Error::new(Code::NotFound, format!("{recipient} is not a recipient of the store")))?;
-        content.recipients.remove(at);
+    let recipient = cipher::parse_recipient(recipient)?;
+    FileStore::open(options.clone())?.update(|content, identity| {
+        if !content.recipients.contains(&recipient) {
+            return Err(Error::new(Code::NotFound, format!("{recipient} is not a recipient of the store"))
+                .with_hint("se store recipient lists them"));
+        }
+        if identity.recipients()?.contains(&recipient) {
+            let path = options.identity.display();
+            return Err(Error::new(Code::InvalidOption, format!("{recipient} is the key {path} itself"))
+                .with_hint("another recipient can take it away; to replace it by a new key: se store rotate"));
+        }
+        content.recipients.retain(|known| *known != recipient);
         Ok(true)
     })
 }
@@ -221,8 +233,9 @@ impl FileStore {
         Ok(identity)
     }
 
-    /// Changes the content in its turn: `change` gets what is there now, and says whether it did anything.
-    fn update(&self, change: impl FnOnce(&mut Content) -> Result<bool>) -> Result<()> {
+    /// Changes the content in its turn: `change` gets what is there now and the key that opened it, and says whether it
+    /// did anything.
+    fn update(&self, change: impl FnOnce(&mut Content, &Identity) -> Result<bool>) -> Result<()> {
         // A regular exit in between must not wipe what is being written.
         let _in_use = in_use();
         disk::check_folder(&self.options.store)?;
@@ -232,19 +245,24 @@ impl FileStore {
             (self.read(&mut cache)?, self.identity(&mut cache)?)
         };
         let mut content = Content::clone(&current);
-        if !change(&mut content)? {
+        if !change(&mut content, &identity)? {
             return Ok(());
         }
+        let own = identity.recipients()?;
+        if !content.recipients.iter().any(|known| own.contains(known)) {
+            // A file made by hand that does not name its own key: a writer never locks itself out.
+            content.recipients.insert(0, own[0].clone());
+        }
         // Readers go on with what was there while this is written.
-        let stamp = self.write(&content, &identity)?;
+        let stamp = self.write(&content)?;
         self.cache().content = stamp.map(|stamp| (stamp, Arc::new(content)));
         Ok(())
     }
 
     /// Replaces the file; the caller holds the lock. None: written, but the next read must look again.
-    fn write(&self, content: &Content, identity: &Identity) -> Result<Option<Stamp>> {
+    fn write(&self, content: &Content) -> Result<Option<Stamp>> {
         let path = &self.options.store;
-        let file = disk::replace(path, |out| cipher::seal(path, content, identity, out))?;
+        let file = disk::replace(path, |out| cipher::seal(path, content, out))?;
         Ok(Stamp::of(&file).ok())
     }
 }
@@ -296,7 +314,7 @@ impl Store for FileStore {
 
     fn set_many(&self, items: Vec<NewItem>, overwrite: bool) -> Result<()> {
         check_new(&items, MAX_VALUE_BYTES, MAX_METADATA_BYTES)?;
-        self.update(|content| {
+        self.update(|content, _| {
             if let Some(item) = items.iter().find(|item| !overwrite && content.secrets.contains_key(&item.id)) {
                 return Err(exists(&item.id));
             }
@@ -310,11 +328,11 @@ impl Store for FileStore {
     }
 
     fn delete(&self, id: &Id) -> Result<()> {
-        self.update(|content| content.secrets.remove(id).map(|_| true).ok_or_else(|| not_found(id)))
+        self.update(|content, _| content.secrets.remove(id).map(|_| true).ok_or_else(|| not_found(id)))
     }
 
     fn rename(&self, from: &Id, to: &Id, overwrite: bool) -> Result<()> {
-        self.update(|content| {
+        self.update(|content, _| {
             if !content.secrets.contains_key(from) {
                 return Err(not_found(from));
             }

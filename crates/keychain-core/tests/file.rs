@@ -309,25 +309,107 @@ fn a_rotated_key_keeps_its_passphrase() {
     set(&*file::open(place.options_with("right")).unwrap(), "a", b"v");
 }
 
+/// The public key of an identity file.
+fn recipient(of: &Place) -> String {
+    let key = fs::read_to_string(of.identity()).unwrap();
+    key.lines().next().unwrap().strip_prefix("# public key: ").unwrap().to_owned()
+}
+
+/// The store of one place, opened with the key of another.
+fn with_key_of(key: &Place, place: &Place) -> FileOptions {
+    FileOptions { identity: key.identity(), ..place.options() }
+}
+
 #[test]
 fn a_recipient_reads_what_is_written_after_it_was_added_until_it_is_removed() {
     let (place, friend) = (Place::new(), Place::new());
     let store = place.open();
     set(&*store, "a", b"1");
-    let key = fs::read_to_string(friend.identity()).unwrap();
-    let recipient = key.lines().next().unwrap().strip_prefix("# public key: ").unwrap();
-    file::add_recipient(&place.options(), recipient).unwrap();
-    file::add_recipient(&place.options(), recipient).unwrap();
-    assert_eq!(file::recipients(&place.options()).unwrap(), [recipient]);
+    let added = recipient(&friend);
+    file::add_recipient(&place.options(), &added).unwrap();
+    file::add_recipient(&place.options(), &added).unwrap();
+    assert_eq!(file::recipients(&place.options()).unwrap(), [recipient(&place), added.clone()]);
     set(&*store, "a", b"2");
-    file::rotate_key(&place.options()).unwrap();
-    let as_friend = FileOptions { identity: friend.identity(), ..place.options() };
-    assert_eq!(value(&*file::open(as_friend.clone()).unwrap(), "a"), b"2");
-    file::remove_recipient(&place.options(), recipient).unwrap();
-    assert_eq!(file::open(as_friend).unwrap().list(&pattern("**")).unwrap_err().code(), Code::WrongKey);
-    assert_eq!(file::remove_recipient(&place.options(), recipient).unwrap_err().code(), Code::NotFound);
-    assert_eq!(file::recipients(&place.options()).unwrap(), [""; 0]);
+    let as_friend = file::open(with_key_of(&friend, &place)).unwrap();
+    assert_eq!(value(&*as_friend, "a"), b"2");
+    file::remove_recipient(&place.options(), &added).unwrap();
+    assert_eq!(as_friend.list(&pattern("**")).unwrap_err().code(), Code::WrongKey);
+    assert_eq!(file::remove_recipient(&place.options(), &added).unwrap_err().code(), Code::NotFound);
+    assert_eq!(file::recipients(&place.options()).unwrap(), [recipient(&place)]);
     assert_eq!(file::add_recipient(&place.options(), "age1nonsense").unwrap_err().code(), Code::InvalidOption);
+}
+
+#[test]
+fn whoever_writes_all_recipients_can_read_it() {
+    let (place, friend, backup) = (Place::new(), Place::new(), Place::new());
+    for other in [&friend, &backup] {
+        file::add_recipient(&place.options(), &recipient(other)).unwrap();
+    }
+    let all = [&place, &friend, &backup].map(|key| file::open(with_key_of(key, &place)).unwrap());
+    for (turn, writer) in all.iter().enumerate() {
+        let name = format!("written/{turn}");
+        set(&**writer, &name, b"v");
+        for reader in &all {
+            assert_eq!(value(&**reader, &name), b"v", "{name}");
+        }
+        writer.rename(&id(&name), &id("renamed"), true).unwrap();
+        writer.delete(&id("renamed")).unwrap();
+        for reader in &all {
+            assert_eq!(reader.list(&pattern("**")).unwrap(), [], "{name}");
+        }
+    }
+    file::remove_recipient(&with_key_of(&friend, &place), &recipient(&backup)).unwrap();
+    set(&*all[1], "later", b"v");
+    assert_eq!(value(&*all[0], "later"), b"v");
+    assert_eq!(all[2].get(&id("later")).unwrap_err().code(), Code::WrongKey);
+}
+
+#[test]
+fn rotating_changes_ones_own_key_only() {
+    let (place, friend) = (Place::new(), Place::new());
+    set(&*place.open(), "a", b"v");
+    file::add_recipient(&place.options(), &recipient(&friend)).unwrap();
+    for rotated in [&place, &friend] {
+        let before = recipient(rotated);
+        file::rotate_key(&with_key_of(rotated, &place)).unwrap();
+        assert_ne!(recipient(rotated), before);
+        assert_eq!(file::recipients(&place.options()).unwrap(), [recipient(&place), recipient(&friend)]);
+        for key in [&place, &friend] {
+            assert_eq!(value(&*file::open(with_key_of(key, &place)).unwrap(), "a"), b"v");
+        }
+    }
+}
+
+#[test]
+fn ones_own_key_cannot_be_taken_away() {
+    let (place, friend) = (Place::new(), Place::new());
+    let own = recipient(&place);
+    for _ in 0..2 {
+        let error = file::remove_recipient(&place.options(), &own).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidOption);
+        assert!(error.hint().unwrap().contains("se store rotate"), "{error}");
+        file::add_recipient(&place.options(), &recipient(&friend)).unwrap();
+    }
+    file::remove_recipient(&with_key_of(&friend, &place), &own).unwrap();
+    assert_eq!(file::recipients(&with_key_of(&friend, &place)).unwrap(), [recipient(&friend)]);
+    assert_eq!(file::recipients(&place.options()).unwrap_err().code(), Code::WrongKey);
+}
+
+#[test]
+fn what_is_no_recipient_is_not_quoted() {
+    let place = Place::new();
+    let private = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ0N8XYZ";
+    for (given, told) in
+        [(private, "private key"), (&private.to_lowercase(), "private key"), ("hunter2 age1", "not a recipient")]
+    {
+        for change in [file::add_recipient, file::remove_recipient] {
+            let error = change(&place.options(), given).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidOption);
+            let shown = format!("{error:?} {error}");
+            assert!(shown.contains(told) && !shown.contains(given), "{shown}");
+            assert!(error.hint().unwrap().contains("age1"), "{shown}");
+        }
+    }
 }
 
 #[cfg(unix)]

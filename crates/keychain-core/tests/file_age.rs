@@ -15,12 +15,17 @@ use file_place::Place;
 use items::{id, new_item, pattern};
 use keychain_core::{SecretBytes, Store, file};
 
-const CONTENT: &str = concat!(
-    r#"{"format":"se-native store","version":1}"#,
-    "\n",
-    r#"{"id":"by/hand","created":1767225600000,"modified":1767225600000,"value":"aHVudGVyMg=="}"#,
-    "\n"
-);
+/// Makes a store by hand, for the key in this file.
+fn store_by_hand(place: &Place, key: &str) {
+    let make = format!("umask 077; age-keygen -o {key} 2>/dev/null; age-keygen -y {key}");
+    let recipient = shell(place, &make, "");
+    let content = [
+        &format!(r#"{{"format":"se-native store","version":1,"recipients":["{}"]}}"#, recipient.trim()),
+        r#"{"id":"by/hand","created":1767225600000,"modified":1767225600000,"value":"aHVudGVyMg=="}"#,
+        "",
+    ];
+    shell(place, &format!("umask 077; age -r {} -o store.age", recipient.trim()), &content.join("\n"));
+}
 
 /// Runs a shell command in the folder, with this input, and answers with its output.
 fn shell(place: &Place, command: &str, input: &str) -> String {
@@ -83,7 +88,7 @@ fn age_reads_a_store_with_a_passphrase() {
 #[test]
 fn a_store_made_with_age_is_read_and_written() {
     let place = Place::empty();
-    shell(&place, "umask 077; age-keygen -o identity.age; age -r $(age-keygen -y identity.age) -o store.age", CONTENT);
+    store_by_hand(&place, "identity.age");
     let store = place.open();
     assert_eq!(store.get(&id("by/hand")).unwrap().value.as_bytes(), b"hunter2");
     set(&*store);
@@ -93,7 +98,7 @@ fn a_store_made_with_age_is_read_and_written() {
 #[test]
 fn an_identity_encrypted_with_age_is_opened() {
     let place = Place::empty();
-    shell(&place, "umask 077; age-keygen -o plain; age -r $(age-keygen -y plain) -o store.age", CONTENT);
+    store_by_hand(&place, "plain");
     on_terminal(&place, "age -p -o identity.age plain", "correct horse\ncorrect horse\n");
     fs::set_permissions(place.identity(), fs::Permissions::from_mode(0o600)).unwrap();
     let store = file::open(place.options_with("correct horse")).unwrap();
@@ -102,10 +107,33 @@ fn an_identity_encrypted_with_age_is_opened() {
 }
 
 #[test]
-fn age_reads_for_a_recipient_that_was_added() {
+fn age_reads_with_the_key_of_any_recipient_whoever_wrote() {
     let place = Place::new();
-    let public = shell(&place, "age-keygen -o friend 2>/dev/null; age-keygen -y friend", "");
+    let public = shell(&place, "umask 077; age-keygen -o friend 2>/dev/null; age-keygen -y friend", "");
     file::add_recipient(&place.options(), public.trim()).unwrap();
+    let as_friend = file::FileOptions { identity: place.folder.path().join("friend"), ..place.options() };
+    for (writer, id) in [(place.options(), "by/owner"), (as_friend, "by/friend")] {
+        file::open(writer).unwrap().set_many(vec![new_item(id, b"v")], false).unwrap();
+        for key in ["identity.age", "friend"] {
+            let text = shell(&place, &format!("age -d -i {key} store.age"), "");
+            assert!(text.contains(&format!(r#"{{"id":"{id}""#)), "{key}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_writer_whom_a_file_made_by_hand_does_not_name_keeps_reading_it() {
+    let place = Place::empty();
+    store_by_hand(&place, "friend");
+    shell(
+        &place,
+        "umask 077; age-keygen -o identity.age 2>/dev/null; age -d -i friend store.age > text; rm store.age; \
+         age -r $(age-keygen -y identity.age) -o store.age text",
+        "",
+    );
     set(&*place.open());
-    assert!(shell(&place, "age -d -i friend store.age", "").contains(r#"{"id":"team/db""#));
+    for key in ["identity.age", "friend"] {
+        let text = shell(&place, &format!("age -d -i {key} store.age"), "");
+        assert!(text.contains(r#"{"id":"team/db""#), "{key}: {text}");
+    }
 }

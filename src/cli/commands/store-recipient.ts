@@ -1,15 +1,16 @@
-/** `se store recipient`: who can read the encrypted file beside its owner. */
+/** `se store recipient`: whose keys open the encrypted file. */
 import type { Command } from '../command.js'
 import { UsageError } from '../usage-error.js'
 
 /** Lists, adds and removes recipients. */
 export const command: Command = {
   name: 'store recipient',
-  summary: 'list, add or remove other keys that can read the encrypted file',
+  summary: 'list, add or remove the keys that open the encrypted file',
   usage: ['', 'add RECIPIENT', 'remove RECIPIENT'],
   description: [
-    'A recipient is a public key of age (age1…), of a colleague or of a backup. Its owner reads the file with the age tool. ' +
-      'One that is removed cannot read what is written from then on; what it has read, it keeps.',
+    'A recipient is a public key of age (age1…): yours, a colleague’s, that of a backup. Its owner reads the file with the age ' +
+      'tool, or reads and writes it with se and SE_IDENTITY; each write is encrypted to all recipients. One that is removed cannot ' +
+      'read what is written from then on; what it has read, it keeps. The key in use stays: se store rotate replaces it.',
   ],
   flags: [],
   positionals: [

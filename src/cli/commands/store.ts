@@ -44,7 +44,7 @@ export const command: Command = {
     },
     {
       name: 'recipient',
-      summary: 'list, add or remove other keys that can read the encrypted file',
+      summary: 'list, add or remove the keys that open the encrypted file',
       load: async () => (await import('./store-recipient.js')).command,
     },
   ],

@@ -40,8 +40,8 @@ impl<W: Write> Write for Limited<W> {
     }
 }
 
-/// Encrypts the content to the owner of the identity and to the recipients that the content names.
-pub(super) fn seal(path: &Path, content: &Content, identity: &Identity, out: impl Write) -> Result<()> {
+/// Encrypts the content to the recipients that it names.
+pub(super) fn seal(path: &Path, content: &Content, out: impl Write) -> Result<()> {
     let failed = |error: std::io::Error| {
         if error.kind() == std::io::ErrorKind::FileTooLarge {
             return Error::new(Code::ValueTooLarge, "the encrypted store would be longer than 256 MiB")
@@ -49,11 +49,7 @@ pub(super) fn seal(path: &Path, content: &Content, identity: &Identity, out: imp
         }
         disk::failure("write", path, error)
     };
-    let mut recipients = vec![identity.recipient()?];
-    for text in &content.recipients {
-        recipients.push(parse_recipient(text)?);
-    }
-    let encryptor = Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn Recipient))
+    let encryptor = Encryptor::with_recipients(content.recipients.iter().map(|recipient| recipient as &dyn Recipient))
         .map_err(|error| Error::new(Code::Internal, "age cannot encrypt").with_source(error))?;
     let mut sealed = BufWriter::new(out);
     let stream = encryptor.wrap_output(&mut sealed).map_err(failed)?;
@@ -63,13 +59,23 @@ pub(super) fn seal(path: &Path, content: &Content, identity: &Identity, out: imp
     sealed.flush().map_err(failed)
 }
 
-/// A recipient as age writes it, `age1…`; else `InvalidOption`.
+/// A recipient as age writes it, `age1…`; else `InvalidOption`. The text is not quoted: it may be a private key.
 pub(super) fn parse_recipient(text: &str) -> Result<x25519::Recipient> {
     text.parse().map_err(|_| {
-        Error::new(Code::InvalidOption, format!("not a recipient of age (X25519): {text:?}"))
-            .with_hint("a recipient begins with age1; `age-keygen -y` prints the one of an identity file")
+        let private = text.trim_start().get(..PRIVATE_KEY.len()).is_some_and(|start| start.eq_ignore_ascii_case(PRIVATE_KEY));
+        if private {
+            return Error::new(Code::InvalidOption, "this is a private key, not a recipient").with_hint(
+                "the recipient that belongs to it begins with age1 (`age-keygen -y FILE` prints it); if the key was given \
+                 on a command line, other programs could see it there: make a new one",
+            );
+        }
+        Error::new(Code::InvalidOption, "the text is not a recipient of age (X25519)")
+            .with_hint("a recipient begins with age1; `age-keygen -y FILE` prints the one of an identity file")
     })
 }
+
+/// How age begins a private key.
+const PRIVATE_KEY: &str = "AGE-SECRET-KEY-";
 
 /// Decrypts a content. `WrongKey` when no key of the identity opens it, `Corrupt` when it is not what was written.
 pub(super) fn open(path: &Path, sealed: &[u8], identity: &Identity) -> Result<Content> {

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use age::x25519::Recipient;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pattern_matcher::Id;
@@ -21,11 +22,11 @@ const FORMAT: &str = "se-native store";
 const VERSION: u32 = 1;
 
 /// Everything in the file. Cloning copies no value.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Content {
     pub(super) secrets: BTreeMap<Id, Arc<Stored>>,
-    /// Those who can read the file beside the owner of the identity, as age writes them (`age1…`).
-    pub(super) recipients: Vec<String>,
+    /// All who can read the file, the writer among them: whoever writes it encrypts it to these. At least one.
+    pub(super) recipients: Vec<Recipient>,
 }
 
 /// A secret as it is kept. Times are milliseconds since 1970.
@@ -56,7 +57,6 @@ struct Version {
 struct Head {
     format: String,
     version: u32,
-    #[serde(default)]
     recipients: Vec<String>,
 }
 
@@ -107,9 +107,15 @@ pub(super) fn now() -> u64 {
 }
 
 impl Content {
+    /// A content without secrets, for this recipient.
+    pub(super) fn empty(recipient: Recipient) -> Self {
+        Self { secrets: BTreeMap::new(), recipients: vec![recipient] }
+    }
+
     /// Writes the content as it is encrypted. Values pass through wiping memory only.
     pub(super) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        let head = Head { format: FORMAT.into(), version: VERSION, recipients: self.recipients.clone() };
+        let recipients = self.recipients.iter().map(ToString::to_string).collect();
+        let head = Head { format: FORMAT.into(), version: VERSION, recipients };
         out.write_all(&serde_json::to_vec(&head)?)?;
         out.write_all(b"\n")?;
         let mut text = SecretBytes::with(4096, |_| ());
@@ -145,6 +151,11 @@ impl Content {
             return Err(Fault::Version(version));
         }
         let Head { recipients, .. } = serde_json::from_slice(first).map_err(|_| Fault::Line(1))?;
+        let recipients: Vec<_> =
+            recipients.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(|_| Fault::Line(1))?;
+        if recipients.is_empty() {
+            return Err(Fault::Line(1));
+        }
         let mut secrets = BTreeMap::new();
         for (at, line) in lines {
             let (id, stored) = parse_secret(line).ok_or(Fault::Line(at))?;
@@ -176,14 +187,18 @@ fn parse_secret(line: &[u8]) -> Option<(Id, Stored)> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = r#"{"format":"se-native store","version":1}"#;
+    const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+    fn head() -> String {
+        format!(r#"{{"format":"se-native store","version":1,"recipients":["{RECIPIENT}"]}}"#)
+    }
 
     fn content(secrets: &[(&str, &[u8])]) -> Content {
         let secrets = secrets.iter().map(|(id, value)| {
             let value = SecretBytes::copy_from(value);
             (Id::parse(id).unwrap(), Arc::new(Stored { value, metadata: BTreeMap::new(), created: 1, modified: 2 }))
         });
-        Content { secrets: secrets.collect(), recipients: vec![] }
+        Content { secrets: secrets.collect(), ..Content::empty(RECIPIENT.parse().unwrap()) }
     }
 
     fn text(content: &Content) -> String {
@@ -194,19 +209,15 @@ mod tests {
 
     #[test]
     fn the_format_is_as_documented() {
-        let mut content = content(&[("b", b"hunter2"), ("a/x", b"")]);
-        content.recipients.push("age1x".into());
-        assert_eq!(
-            text(&content),
-            concat!(
-                r#"{"format":"se-native store","version":1,"recipients":["age1x"]}"#,
-                "\n",
-                r#"{"id":"a/x","created":1,"modified":2,"value":""}"#,
-                "\n",
-                r#"{"id":"b","created":1,"modified":2,"value":"aHVudGVyMg=="}"#,
-                "\n"
-            )
-        );
+        let content = content(&[("b", b"hunter2"), ("a/x", b"")]);
+        let head = head();
+        let lines = [
+            head.as_str(),
+            r#"{"id":"a/x","created":1,"modified":2,"value":""}"#,
+            r#"{"id":"b","created":1,"modified":2,"value":"aHVudGVyMg=="}"#,
+            "",
+        ];
+        assert_eq!(text(&content), lines.join("\n"));
     }
 
     #[test]
@@ -231,13 +242,16 @@ mod tests {
     }
 
     fn lines(second: &str) -> Vec<u8> {
-        format!("{HEAD}\n{second}\n").into_bytes()
+        format!("{}\n{second}\n", head()).into_bytes()
     }
 
     refused! {
         nothing_at_all: 1, b"";
         another_format: 1, br#"{"format":"x","version":1}"#;
         no_version: 1, br#"{"format":"se-native store"}"#;
+        no_recipients: 1, br#"{"format":"se-native store","version":1}"#;
+        nobody_to_read_it: 1, br#"{"format":"se-native store","version":1,"recipients":[]}"#;
+        no_recipient_of_age: 1, br#"{"format":"se-native store","version":1,"recipients":["age1x"]}"#;
         a_secret_first: 1, br#"{"id":"a","created":1,"modified":1,"value":""}"#;
         not_json: 2, lines("x");
         an_unknown_field: 2, lines(r#"{"id":"a","created":1,"modified":1,"value":"","more":1}"#);
@@ -249,7 +263,7 @@ mod tests {
         loose_bits: 2, lines(r#"{"id":"a","created":1,"modified":1,"value":"aHVudGVyMh=="}"#);
         an_escaped_value: 2, lines(r#"{"id":"a","created":1,"modified":1,"value":"\u0061aaa"}"#);
         a_time_before_1970: 2, lines(r#"{"id":"a","created":-1,"modified":1,"value":""}"#);
-        an_id_twice: 3, format!("{HEAD}\n{0}\n{0}", r#"{"id":"a","created":1,"modified":1,"value":""}"#).into_bytes();
-        not_utf8: 2, [HEAD.as_bytes(), b"\n\xff"].concat();
+        an_id_twice: 3, format!("{head}\n{0}\n{0}", r#"{"id":"a","created":1,"modified":1,"value":""}"#, head = head()).into_bytes();
+        not_utf8: 2, [head().as_bytes(), b"\n\xff"].concat();
     }
 }

@@ -18,8 +18,7 @@ const MAX_WORK_FACTOR: u8 = 20;
 /// Far more than a few keys need.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The keys of an identity file, the first of which is the one that the store is written to. Kept as text in wiping
-/// memory; parsed when used.
+/// The keys of an identity file, the newest first. Kept as text in wiping memory; parsed when used.
 pub(super) struct Identity {
     text: SecretBytes,
 }
@@ -96,9 +95,9 @@ impl Identity {
         parse(self.text.as_bytes()).map_err(|_| Error::new(Code::Internal, "an identity cannot be read a second time"))
     }
 
-    /// Whom the store is written to.
-    pub(super) fn recipient(&self) -> Result<x25519::Recipient> {
-        Ok(self.keys()?[0].to_public())
+    /// The public halves of the keys, in their order.
+    pub(super) fn recipients(&self) -> Result<Vec<x25519::Recipient>> {
+        Ok(self.keys()?.iter().map(x25519::Identity::to_public).collect())
     }
 
     /// Reads an identity file, asking for the passphrase when it is encrypted.
