@@ -115,20 +115,6 @@ test('on a terminal, a new file asks for a passphrase twice, and reading asks fo
   t.is(status, 0)
 })
 
-test('edit gives the value to the editor and keeps what it left', async (t) => {
-  const home = await homeWithFile(t)
-  await home.ok(['set', 'a', '-m', 'k=v'], { stdin: 'one' })
-  const edit = (editor: string) => home.se(['edit', 'a'], { env: { EDITOR: editor } })
-  t.is((await edit('sed -i s/one/two/')).status, 0)
-  t.is(await home.ok(['get', 'a', '--reveal']), 'two')
-  t.regex(await home.ok(['ls', '--long']), /k=v\n$/)
-  t.is((await edit('true')).stderr, 'a was not changed\n')
-  const failed = await edit('false')
-  t.is(failed.stderr, 'se: the editor ended with 1; nothing was changed\nhint: name another one in VISUAL or EDITOR\n')
-  t.is(failed.status, 1)
-  t.is(await home.ok(['get', 'a', '--reveal']), 'two')
-})
-
 for (const args of [['--help'], ['ls'], ['get', 'a', '--reveal'], ['completion', 'bash']]) {
   test(`se ${args.join(' ')} ends quietly when its reader has gone`, async (t) => {
     const home = await homeWithFile(t)

@@ -75,8 +75,11 @@ export interface Command {
   readonly commands?: readonly CommandEntry[]
   /** Examples, the plainest first. */
   readonly examples: readonly Example[]
-  /** True when values pass through: this process is then kept out of core dumps and from other processes' eyes. */
-  readonly values?: boolean
+  /**
+   * True when neither a store nor an engine is opened. For every other command this process is kept out of core dumps
+   * and from other processes' eyes: to list an encrypted file is to decrypt it.
+   */
+  readonly storeless?: boolean
   /** Exit status when the command fails by itself: `run` uses 125. Left out, the error's own status is used. */
   readonly failureStatus?: number
   /**
@@ -116,8 +119,10 @@ export interface Output {
   readonly isTerminal: boolean
   /** Whether it takes colours: a terminal, `NO_COLOR` unset or empty, `TERM` other than `dumb`. */
   readonly hasColour: boolean
-  /** Writes text. */
+  /** Writes text. Never throws: what cannot be written is dropped, and the command goes on. */
   write(text: string): void
+  /** Why something was dropped. Nothing when all was written, and when the reader has gone, which is its own affair. */
+  readonly failure: Error | undefined
 }
 
 /** What a command gets. */

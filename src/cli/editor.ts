@@ -1,22 +1,88 @@
-/** The user's editor. */
-import { spawnSync } from 'node:child_process'
+/** The user's editor, and the signals that may come while it is in front. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createError } from '../errors/secrets-error.js'
+import { unwrap } from '../native/outcome.js'
+import { createEditFile } from '../native/process.js'
+import { handleOf, type Secret, secretFromHandle } from '../secret.js'
+
+/** How long an editor that was told to end may take, before its file is removed all the same. */
+const GRACE_MS = 1000
 
 /**
- * Runs $VISUAL, else $EDITOR, else vi, on a file, and waits for its end. The variables hold shell words, such as
- * `code --wait`. The passphrase of the store is kept from it.
- * @throws `SE_UNSUPPORTED` when the editor cannot be started or fails.
+ * Lets the user's editor change a value: $VISUAL, else $EDITOR, else vi, on a file in memory, which is gone in the end.
+ * The variables hold shell words, such as `code --wait`. The passphrase of the store is kept from it.
+ *
+ * Ctrl-C and Ctrl-\ belong to the editor. A signal that ends this process (SIGTERM, SIGHUP) goes to the editor first;
+ * the file is removed, and then this process dies by the signal.
+ * @throws `SE_UNSUPPORTED` when the editor cannot be started or fails, or where there is no file system in memory.
  */
-export function runEditor(env: NodeJS.ProcessEnv, path: string): void {
+export async function editValue(secret: Secret, env: NodeJS.ProcessEnv): Promise<Secret> {
+  const signals = holdSignals()
+  try {
+    const file = createEditFile(handleOf(secret))
+    try {
+      await runEditor(env, file.path, signals)
+      return secretFromHandle(secret.id, unwrap(file.read()))
+    } finally {
+      unwrap(file.remove())
+    }
+  } finally {
+    signals.release()
+  }
+}
+
+/** Signals that do not end this process for now. */
+interface HeldSignals {
+  /** From now on they go to this process as well. Answers when one came that has to end us, and the grace is over. */
+  passTo(child: ChildProcess): Promise<void>
+  /** Ends the holding, and this process, if one came that does so. */
+  release(): void
+}
+
+function holdSignals(): HeldSignals {
+  let fatal: NodeJS.Signals | undefined
+  let pass = (_signal: NodeJS.Signals): void => {}
+  const ignore = (): void => {}
+  const remember = (signal: NodeJS.Signals): void => {
+    fatal ??= signal
+    pass(signal)
+  }
+  const listeners = { SIGINT: ignore, SIGQUIT: ignore, SIGTERM: remember, SIGHUP: remember } as const
+  const each = Object.entries(listeners) as [NodeJS.Signals, (signal: NodeJS.Signals) => void][]
+  for (const [signal, listener] of each) process.on(signal, listener)
+  return {
+    passTo: (child) =>
+      new Promise((resolve) => {
+        pass = (signal) => {
+          child.kill(signal)
+          setTimeout(resolve, GRACE_MS)
+        }
+        if (fatal !== undefined) pass(fatal)
+      }),
+    release() {
+      for (const [signal, listener] of each) process.off(signal, listener)
+      if (fatal !== undefined) process.kill(process.pid, fatal)
+    },
+  }
+}
+
+async function runEditor(env: NodeJS.ProcessEnv, path: string, signals: HeldSignals): Promise<void> {
   const editor = env['VISUAL'] || env['EDITOR'] || (process.platform === 'win32' ? 'notepad' : 'vi')
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => !/^SE_.*PASSPHRASE/.test(name)))
-  const { status, signal, error } =
+  const child =
     process.platform === 'win32'
-      ? spawnSync(`${editor} "${path}"`, { stdio: 'inherit', env: own, shell: true })
-      : spawnSync('/bin/sh', ['-c', `exec ${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: own })
-  if (status === 0) return
-  const how = error === undefined ? `ended with ${signal ?? status}` : 'could not be started'
-  throw createError('SE_UNSUPPORTED', `the editor ${how}; nothing was changed`, {
-    hint: 'name another one in VISUAL or EDITOR',
+      ? spawn(`${editor} "${path}"`, { stdio: 'inherit', env: own, shell: true })
+      : spawn('/bin/sh', ['-c', `exec ${editor} "$1"`, 'sh', path], { stdio: 'inherit', env: own })
+  const failed = (how: string): Error =>
+    createError('SE_UNSUPPORTED', `the editor ${how}; nothing was changed`, {
+      hint: 'name another one in VISUAL or EDITOR',
+    })
+  const exited = once(child, 'exit').catch(() => {
+    throw failed('could not be started')
   })
+  const ended = await Promise.race([exited, signals.passTo(child)])
+  if (ended === undefined) throw failed('did not end')
+  const [status, signal] = ended
+  if (status !== 0) throw failed(`ended with ${signal ?? status}`)
 }

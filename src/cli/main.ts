@@ -6,7 +6,7 @@
 import { looksLikeName, nearest } from '../nearest.js'
 import type { Command, CommandEntry, Context } from './command.js'
 import { COMMANDS, HIDDEN } from './commands.js'
-import { BrokenPipe, createOutput, isTerminal } from './output.js'
+import { createOutput, isTerminal } from './output.js'
 import { parseArguments } from './parse-arguments.js'
 import { UsageError } from './usage-error.js'
 
@@ -25,45 +25,68 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   let command: Command | undefined
   try {
     const found = await findCommand(argv.slice(ARGV_START))
-    if (found === undefined) {
-      const { overview } = await import('./help.js')
-      stdout.write(overview(COMMANDS))
-      return 0
-    }
-    command = found.command
-    const start = ARGV_START + found.words
-    const parsed = parseArguments(command, argv.slice(start))
-    if (parsed.help) {
-      const { commandHelp } = await import('./help.js')
-      stdout.write(commandHelp(command))
-      return 0
-    }
-    const context: Context = {
-      command,
-      flags: parsed.flags,
-      positionals: parsed.positionals,
-      rest: parsed.rest,
-      argvIndex: (position) => start + (parsed.positionalIndexes[position] ?? Number.NaN),
-      restIndex: start + parsed.restIndex,
-      stdout,
-      stderr,
-      get stdinIsTerminal() {
-        return isTerminal(0)
-      },
-      env,
-    }
-    if (command.values === true) (await import('../native/process.js')).harden()
-    return (await command.run(context)) ?? 0
+    command = found?.command
+    const status = await perform(found, argv, { stdout, stderr, env })
+    if (status === 0 && stdout.failure !== undefined) throw (await import('./report.js')).outputFailure(stdout.failure)
+    return status
   } catch (error) {
-    if (error instanceof BrokenPipe) return 0
     const { report } = await import('./report.js')
     const status = report(error, stderr, command)
     return command?.failureStatus ?? status
   }
 }
 
-/** The command that the words name, and how many words that took; nothing when help for everything was asked for. */
-async function findCommand(words: readonly string[]): Promise<{ command: Command; words: number } | undefined> {
+/** A command that was named, and how many words that took. */
+interface Found {
+  readonly command: Command
+  readonly words: number
+}
+
+/** Runs the command, or shows the help that is wanted instead. */
+async function perform(
+  found: Found | undefined,
+  argv: readonly string[],
+  streams: Pick<Context, 'stdout' | 'stderr' | 'env'>,
+): Promise<number> {
+  if (found === undefined) {
+    const { overview } = await import('./help.js')
+    streams.stdout.write(overview(COMMANDS))
+    return 0
+  }
+  const { command, words } = found
+  const start = ARGV_START + words
+  const parsed = parseArguments(command, argv.slice(start))
+  if (parsed.help) {
+    const { commandHelp } = await import('./help.js')
+    streams.stdout.write(commandHelp(command))
+    return 0
+  }
+  const context: Context = {
+    command,
+    flags: parsed.flags,
+    positionals: parsed.positionals,
+    rest: parsed.rest,
+    argvIndex: (position) => start + (parsed.positionalIndexes[position] ?? Number.NaN),
+    restIndex: start + parsed.restIndex,
+    ...streams,
+    get stdinIsTerminal() {
+      return isTerminal(0)
+    },
+  }
+  if (command.storeless !== true) await harden()
+  return (await command.run(context)) ?? 0
+}
+
+/** Without the native part no value can be read, and the command itself says that it is missing. */
+async function harden(): Promise<void> {
+  const process = await import('../native/process.js')
+  try {
+    process.harden()
+  } catch {}
+}
+
+/** The command that the words name; nothing when help for everything was asked for. */
+async function findCommand(words: readonly string[]): Promise<Found | undefined> {
   const [first] = words
   if (first === undefined || first === '--help' || first === '-h') return undefined
   if (first === '--version' || first === '-V')

@@ -5,9 +5,6 @@
 import { fstatSync, writeSync } from 'node:fs'
 import type { Output } from './command.js'
 
-/** Thrown when the reader of a pipe has gone: the command ends quietly. */
-export class BrokenPipe extends Error {}
-
 /** Whether the descriptor is a terminal. Asks `node:tty` only about character devices. */
 export function isTerminal(fd: number): boolean {
   try {
@@ -29,17 +26,19 @@ function writeAll(fd: number, text: string): void {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes))
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EPIPE' || code === 'EOF') throw new BrokenPipe()
-      if (code !== 'EAGAIN') throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
     }
   }
 }
 
-/** An output on a descriptor. What it is gets looked up when first asked. */
+/**
+ * An output on a descriptor. What it is gets looked up when first asked. After a failure, what is still written is
+ * dropped, so that a command does all of its work whoever listens.
+ */
 export function createOutput(fd: number, env: NodeJS.ProcessEnv): Output {
   let terminal: boolean | undefined
+  let broken: NodeJS.ErrnoException | undefined
   return {
     fd,
     get isTerminal() {
@@ -49,6 +48,20 @@ export function createOutput(fd: number, env: NodeJS.ProcessEnv): Output {
     get hasColour() {
       return !env['NO_COLOR'] && env['TERM'] !== 'dumb' && this.isTerminal
     },
-    write: (text) => writeAll(fd, text),
+    get failure() {
+      return broken === undefined || readerHasGone(broken) ? undefined : broken
+    },
+    write(text) {
+      if (broken !== undefined) return
+      try {
+        writeAll(fd, text)
+      } catch (error) {
+        broken = error as NodeJS.ErrnoException
+      }
+    },
   }
+}
+
+function readerHasGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'EOF'
 }

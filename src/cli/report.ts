@@ -1,6 +1,6 @@
 /** Failures for people: the problem, then the hint, on standard error; and the exit status they end with. */
 import { CODES } from '../errors/codes.js'
-import { SecretsError } from '../errors/secrets-error.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
 import type { Command, Output } from './command.js'
 import { usageLines } from './help.js'
 import { UsageError } from './usage-error.js'
@@ -30,6 +30,12 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
   const name = error instanceof Error ? error.name : 'Error'
   printProblem(stderr, `a fault of se itself (${name})`, 'please report it, with the command but without any value')
   return 1
+}
+
+/** The error for standard output that could not be written, in the words that the native part has for the same. */
+export function outputFailure(cause: Error): SecretsError {
+  const reason = cause.message.replace(/^\w+: /, '').replace(/, write$/, '')
+  return createError('SE_OUTPUT_FAILURE', `standard output cannot be written: ${reason}`, { cause })
 }
 
 /** Prints a problem line and its hint. */

@@ -1,8 +1,6 @@
 /** Values on their way in and out of the command line. Their bytes stay native: JavaScript holds handles only. */
 
-import { unwrap } from '../native/outcome.js'
 import {
-  createEditFile,
   generateSecret,
   jsonMember,
   promptSecret,
@@ -11,10 +9,8 @@ import {
   writeSecret,
   writeSecretFile,
 } from '../native/process.js'
-import type { SecretHandle } from '../native/secret.js'
 import { handleOf, Secret, secretFromHandle } from '../secret.js'
 import type { Context, Output } from './command.js'
-import { BrokenPipe } from './output.js'
 
 /** A value that was read, and the metadata of a JSON object. */
 export interface ReadValue {
@@ -48,7 +44,7 @@ export function generateValue(id: string, length: number, alphabet: string): Sec
 
 /** Writes the value, byte for byte, and a line end on a terminal. */
 export async function writeValue(output: Output, secret: Secret): Promise<void> {
-  await writeHandle(output, handleOf(secret))
+  await writeSecret(output.fd, handleOf(secret))
   if (output.isTerminal) output.write('\n')
 }
 
@@ -68,24 +64,9 @@ export async function writeJson(output: Output, secret: Secret, reveal: boolean)
   const member = jsonMember(handleOf(secret))
   try {
     output.write(`${facts.slice(0, -1)},`)
-    await writeHandle(output, member)
+    await writeSecret(output.fd, member)
     output.write('}\n')
   } finally {
     member.dispose()
   }
-}
-
-/** Lets the user's editor change a value, in a file in memory. */
-export async function editValue(secret: Secret, edit: (path: string) => void): Promise<Secret> {
-  const file = createEditFile(handleOf(secret))
-  try {
-    edit(file.path)
-    return secretFromHandle(secret.id, unwrap(file.read()))
-  } finally {
-    unwrap(file.remove())
-  }
-}
-
-async function writeHandle({ fd }: Output, handle: SecretHandle): Promise<void> {
-  if (!(await writeSecret(fd, handle))) throw new BrokenPipe()
 }

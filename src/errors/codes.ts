@@ -40,7 +40,7 @@ export interface CodesByClass {
     | 'SE_INTERACTION_REQUIRED'
     | 'SE_WRONG_KEY'
     | 'SE_LAX_MODE'
-  /** A store failed. */
+  /** A store, or the place that something was to be written to, failed. */
   StoreError:
     | 'SE_EXISTS'
     | 'SE_STORE_UNAVAILABLE'
@@ -49,6 +49,7 @@ export interface CodesByClass {
     | 'SE_CORRUPT'
     | 'SE_UNSUPPORTED'
     | 'SE_STORE_FAILURE'
+    | 'SE_OUTPUT_FAILURE'
   /** A plugin failed, or plugins disagree. */
   PluginError: 'SE_PLUGIN_INVALID' | 'SE_PLUGIN_DUPLICATE' | 'SE_PLUGIN_FAILURE' | 'SE_NOT_UNIQUE' | 'SE_UNRESOLVED'
   /** The daemon is not there, or cannot be used. */
@@ -172,6 +173,7 @@ const TABLE: Table = {
   ),
   SE_UNSUPPORTED: facts('StoreError', 'unimplemented', 1, 'What was asked cannot be done, here or at all.'),
   SE_STORE_FAILURE: facts('StoreError', 'internal', 1, 'The store failed in a way that no other code describes.'),
+  SE_OUTPUT_FAILURE: facts('StoreError', 'internal', 1, 'What was asked for could not be written out.'),
   SE_PLUGIN_INVALID: facts('PluginError', 'invalid_argument', 1, 'The definition of a plugin is wrong.'),
   SE_PLUGIN_DUPLICATE: facts('PluginError', 'already_exists', 1, 'Two plugins have the same name.'),
   SE_PLUGIN_FAILURE: facts('PluginError', 'internal', 1, 'A plugin failed in a way that no other code describes.'),

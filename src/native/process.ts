@@ -35,6 +35,8 @@ export interface Launch {
   problems(): LaunchProblem[]
   /** The variables that were set or bound, as text. */
   render(format: 'shell' | 'json' | 'dotenv'): Outcome<SecretHandle>
+  /** Whether the command would be found, and may be executed. */
+  check(): Outcome<null>
   /** Becomes the command; returns only when that failed. Not on Windows. */
   exec(): Outcome<null>
   /** Runs the command below this process and answers its exit code. Only on Windows. */
@@ -67,7 +69,7 @@ export interface ProcessBinding {
   secretFromArgument(fromEnd: number, offset: number): Outcome<SecretHandle>
   generateSecret(length: number, alphabet: string): Outcome<SecretHandle>
   jsonMember(value: SecretHandle): Outcome<SecretHandle>
-  writeSecret(fd: number, value: SecretHandle): Promise<Outcome<boolean>>
+  writeSecret(fd: number, value: SecretHandle): Promise<Outcome<null>>
   writeSecretFile(path: string, value: SecretHandle): Promise<Outcome<null>>
   createEditFile(value: SecretHandle): Outcome<SecretEditFile>
 }
@@ -147,14 +149,18 @@ export function jsonMember(value: SecretHandle): SecretHandle {
   return unwrap(native().jsonMember(value))
 }
 
-/** Writes a value to a descriptor of this process. Answers false when the reader has gone. */
-export async function writeSecret(fd: number, value: SecretHandle): Promise<boolean> {
-  return unwrap(await native().writeSecret(fd, value))
+/**
+ * Writes a value to a descriptor of this process. When the reader has gone, the rest is dropped.
+ * @throws `SE_OUTPUT_FAILURE`.
+ */
+export async function writeSecret(fd: number, value: SecretHandle): Promise<void> {
+  unwrap(await native().writeSecret(fd, value))
 }
 
 /**
- * Writes a value to a file of mode 0600, atomically and durably; a pipe or device is written to as it is.
- * @throws `SE_INVALID_OPTION` for a wrong path, `SE_ACCESS_DENIED`, `SE_STORE_FAILURE`.
+ * Writes a value to a file of mode 0600, atomically and durably; a pipe or device is written to as it is, and a link
+ * stays: what it leads to is written.
+ * @throws `SE_INVALID_OPTION` for a wrong path, `SE_ACCESS_DENIED`, `SE_OUTPUT_FAILURE`.
  */
 export async function writeSecretFile(path: string, value: SecretHandle): Promise<void> {
   unwrap(await native().writeSecretFile(path, value))

@@ -125,6 +125,15 @@ impl Launch {
         })
     }
 
+    /// Whether the command would be found, and may be executed.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn check(&self) -> Outcome<()> {
+        Outcome::of(|| {
+            let parts = self.parts();
+            process_core::check(&parts.arguments, &parts.environment)
+        })
+    }
+
     /// Becomes the command. Returns only when that failed. Not on Windows.
     #[napi(ts_return_type = "Outcome<null>")]
     pub fn exec(&self) -> Outcome<()> {
@@ -237,8 +246,8 @@ pub fn json_member(value: &SecretHandle) -> Outcome<SecretHandle> {
     Outcome::of(|| value.with(process_core::json_member)?.map(SecretHandle::new))
 }
 
-/// Writes a value to a descriptor. Answers false when the reader has gone.
-#[napi(ts_return_type = "Promise<Outcome<boolean>>")]
+/// Writes a value to a descriptor. When the reader has gone, the rest is dropped.
+#[napi(ts_return_type = "Promise<Outcome<null>>")]
 pub fn write_secret<'env>(env: &'env Env, fd: i32, value: &SecretHandle) -> napi::Result<Object<'env>> {
     let value = value.copy();
     task::run(env, move || process_core::write_to(fd, value?.as_bytes()))

@@ -48,6 +48,8 @@ pub enum Code {
     NotText,
     /// The value holds a zero byte, which a variable cannot carry.
     ValueHasNul,
+    /// What was asked for could not be written out.
+    OutputFailure,
     /// The command to run does not exist.
     CommandNotFound,
     /// The command to run cannot be executed.
@@ -80,6 +82,7 @@ impl Code {
         Self::Disposed,
         Self::NotText,
         Self::ValueHasNul,
+        Self::OutputFailure,
         Self::CommandNotFound,
         Self::CommandNotExecutable,
         Self::Internal,
@@ -109,6 +112,7 @@ impl Code {
             Self::Disposed => "SE_DISPOSED",
             Self::NotText => "SE_NOT_TEXT",
             Self::ValueHasNul => "SE_VALUE_HAS_NUL",
+            Self::OutputFailure => "SE_OUTPUT_FAILURE",
             Self::CommandNotFound => "SE_COMMAND_NOT_FOUND",
             Self::CommandNotExecutable => "SE_COMMAND_NOT_EXECUTABLE",
             Self::Internal => "SE_INTERNAL",

@@ -1,5 +1,6 @@
 //! Becoming another program: same process, nothing of ours left.
 
+use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +9,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::ptr;
 
-use keychain_core::{Code, Error};
+use keychain_core::{Code, Error, Result};
 use libc::{c_char, c_int};
 
 use crate::descriptors::{Changes, Descriptors};
@@ -31,9 +32,7 @@ const SHELL: &CStr = c"/bin/sh";
 /// Failures: nothing of that name → `CommandNotFound`; there, but a folder, not permitted or not a program →
 /// `CommandNotExecutable`; too long for the system → `ValueTooLarge`.
 pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Descriptors) -> Error {
-    let Some(command) = arguments.first() else {
-        return Error::new(Code::InvalidOption, "no command was given");
-    };
+    let Some(command) = arguments.first() else { return no_command() };
     // Arguments come from C strings, so none holds a NUL.
     let terminated: Vec<Vec<u8>> = arguments.iter().map(|argument| [argument, &b"\0"[..]].concat()).collect();
     let argv = pointers(terminated.iter().map(Vec::as_slice));
@@ -45,19 +44,51 @@ pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Desc
             return Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error);
         }
     };
+    let result = search(command, environment, |path| {
+        let error = execve(path, &argv, &envp);
+        if error.raw_os_error() != Some(libc::ENOEXEC) || !is_text(path) {
+            return Err::<Infallible, _>(error);
+        }
+        let script = [SHELL.to_bytes_with_nul(), path.to_bytes_with_nul()].into_iter();
+        let argv = pointers(script.chain(terminated[1..].iter().map(Vec::as_slice)));
+        Err(execve(SHELL, &argv, &envp))
+    });
+    prepared.undo();
+    match result {
+        Err(error) => error,
+        Ok(never) => match never {},
+    }
+}
+
+/// Whether [`exec`] would find the command and may execute it, as far as that can be known without becoming it. Fails
+/// as `exec` does.
+pub fn check(arguments: &[Vec<u8>], environment: &Environment) -> Result<()> {
+    let Some(command) = arguments.first() else { return Err(no_command()) };
+    search(command, environment, |path| {
+        // SAFETY: the path ends in NUL.
+        if unsafe { libc::access(path.as_ptr(), libc::X_OK) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if is_file(path) { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EACCES)) }
+    })
+}
+
+fn no_command() -> Error {
+    Error::new(Code::InvalidOption, "no command was given")
+}
+
+/// Tries the places where the command may be until an attempt succeeds, or fails for good.
+fn search<T>(command: &[u8], environment: &Environment, mut attempt: impl FnMut(&CStr) -> io::Result<T>) -> Result<T> {
     let mut refused = None;
     let mut failure = None;
     for place in candidates(command, environment.get("PATH")) {
         let searched = !command.contains(&b'/');
         let Ok(path) = CString::new(place.clone()) else { continue };
-        let error = execve(&path, &argv, &envp);
+        let error = match attempt(&path) {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
         match error.raw_os_error() {
-            Some(libc::ENOEXEC) if is_text(&path) => {
-                let script = [SHELL.to_bytes_with_nul(), path.to_bytes_with_nul()].into_iter();
-                let argv = pointers(script.chain(terminated[1..].iter().map(Vec::as_slice)));
-                failure = Some((place, execve(SHELL, &argv, &envp)));
-                break;
-            }
             Some(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ESTALE | libc::ETIMEDOUT) => {}
             // A folder of that name is passed over on the PATH, as bash does.
             Some(libc::EACCES) if searched && !is_file(&path) => {}
@@ -68,9 +99,8 @@ pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Desc
             }
         }
     }
-    prepared.undo();
     let name = String::from_utf8_lossy(command).into_owned();
-    match failure.or(refused) {
+    Err(match failure.or(refused) {
         None => not_found(&name, command),
         Some((_, error)) if error.raw_os_error() == Some(libc::E2BIG) => {
             Error::new(Code::ValueTooLarge, "arguments and environment are longer than the system takes")
@@ -85,7 +115,7 @@ pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Desc
                 .with_detail("path", place)
                 .with_source(error)
         }
-    }
+    })
 }
 
 fn reason(error: &io::Error) -> String {
@@ -188,7 +218,18 @@ mod tests {
     fn failed(words: &[&str], path: &str) -> Error {
         let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         let environment = Environment::from_strings(vec![format!("PATH={path}").into_bytes()]);
-        exec(&arguments, &environment, &Descriptors::capture().unwrap())
+        let error = exec(&arguments, &environment, &Descriptors::capture().unwrap());
+        let foreseen = check(&arguments, &environment).unwrap_err();
+        assert_eq!((foreseen.code(), foreseen.to_string()), (error.code(), error.to_string()));
+        error
+    }
+
+    #[test]
+    fn a_command_that_can_be_executed_is_found_without_becoming_it() {
+        let environment = Environment::from_strings(vec![b"PATH=/etc:/bin".to_vec()]);
+        for command in ["sh", "/bin/sh"] {
+            check(&[command.into()], &environment).unwrap();
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use descriptors::Descriptors;
 pub use edit_file::EditFile;
 pub use environment::{Environment, MAX_VARIABLE_BYTES, Problem, Reference};
 #[cfg(unix)]
-pub use exec::exec;
+pub use exec::{check, exec};
 pub use generate::generate;
 pub use harden::harden;
 pub use input::{Input, Mode, from_argument, from_stdin};
@@ -39,5 +39,5 @@ pub use output::{write_file, write_to};
 pub use prompt::prompt;
 pub use render::{Format, render};
 #[cfg(windows)]
-pub use spawn::spawn;
+pub use spawn::{check, spawn};
 pub use start::{Arguments, arguments};

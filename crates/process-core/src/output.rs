@@ -2,20 +2,34 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keychain_core::{Code, Error, Result};
 
-/// Writes all bytes to one of this process's descriptors, waiting where it is full. Answers false when the reader
-/// has gone. A descriptor that cannot be written to → `InvalidOption`.
-pub fn write_to(fd: i32, bytes: &[u8]) -> Result<bool> {
+/// Writes all bytes to one of this process's descriptors, waiting where it is full. When the reader has gone, the rest
+/// is dropped. A descriptor that cannot be written to → `OutputFailure`.
+pub fn write_to(fd: i32, bytes: &[u8]) -> Result<()> {
     match write_all(fd, bytes) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Error::new(Code::InvalidOption, format!("descriptor {fd} cannot be written to"))
-            .with_detail("fd", fd)
-            .with_source(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let name = match fd {
+                1 => "standard output".to_owned(),
+                2 => "standard error".to_owned(),
+                _ => format!("descriptor {fd}"),
+            };
+            Err(Error::new(Code::OutputFailure, format!("{name} cannot be written: {}", reason(&error)))
+                .with_detail("fd", fd)
+                .with_source(error))
+        }
+        _ => Ok(()),
     }
+}
+
+/// The system's words for a failure, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }
 
 #[cfg(unix)]
@@ -59,18 +73,75 @@ fn write_all(fd: i32, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a file that only its owner may read (mode 0600; on Windows, as its folder allows): the whole value appears
-/// under the name at once, durably, or nothing changes. A file that was there is replaced, not written into. A pipe
-/// or device (such as /dev/stdout) is written to as it is.
+/// under the name at once, durably, or nothing changes. A file that was there is replaced, not written into.
+///
+/// A link stays, and what it leads to is written: a file as above, one that is not there yet too; a pipe or device as it
+/// is; one of this process's own descriptors (/dev/stdout, /dev/fd/3) from where it stands, as [`write_to`] does.
 ///
 /// Folder missing, or the path names a folder → `InvalidOption`; not permitted → `AccessDenied`; the system fails →
-/// `StoreFailure`.
+/// `OutputFailure`.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let result = match fs::metadata(path) {
-        Ok(facts) if facts.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(facts) if !facts.is_file() => OpenOptions::new().write(true).open(path).and_then(|mut f| f.write_all(bytes)),
-        _ => replace(path, bytes),
+    let result = match target(path) {
+        Ok(Target::Descriptor(fd)) => return write_to(fd, bytes),
+        Ok(Target::Special(path)) => {
+            OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes))
+        }
+        Ok(Target::File(path)) => replace(&path, bytes),
+        Err(error) => Err(error),
     };
     result.map_err(|error| file_error("written", path, error))
+}
+
+/// What a path leads to.
+enum Target {
+    /// One of this process's descriptors.
+    Descriptor(i32),
+    /// A pipe, a device or a socket.
+    Special(PathBuf),
+    /// A file, or nothing yet.
+    File(PathBuf),
+}
+
+/// As many links as Linux follows.
+const MAX_LINKS: usize = 40;
+
+fn target(path: &Path) -> io::Result<Target> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        if let Some(fd) = own_descriptor(&path) {
+            return Ok(Target::Descriptor(fd));
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(facts) if facts.is_symlink() => path = folder_of(&path).join(fs::read_link(&path)?),
+            Ok(facts) if facts.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(facts) if !facts.is_file() => return Ok(Target::Special(path)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => return Ok(Target::File(path)),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// The descriptor that `/proc/self/fd/N` or `/dev/fd/N` stands for. To follow such a link and open what it names would
+/// write at the beginning of a file that the descriptor appends to, and fails for a file that has no name any more.
+#[cfg(unix)]
+fn own_descriptor(path: &Path) -> Option<i32> {
+    let fd = path.file_name()?.to_str()?.parse().ok()?;
+    let folder = folder_of(path).canonicalize().ok()?;
+    let own = fs::canonicalize("/proc/self").is_ok_and(|own| folder.starts_with(own) && folder.ends_with("fd"));
+    (own || folder == Path::new("/dev/fd")).then_some(fd)
+}
+
+#[cfg(windows)]
+fn own_descriptor(_path: &Path) -> Option<i32> {
+    None
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// The error for a file that cannot be read or written.
@@ -83,7 +154,7 @@ pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
             (Code::InvalidOption, "no such file or folder".to_owned())
         }
         io::ErrorKind::IsADirectory => (Code::InvalidOption, "it is a folder".to_owned()),
-        _ => (Code::StoreFailure, error.to_string()),
+        _ => (Code::OutputFailure, reason(&error)),
     };
     Error::new(code, format!("{} cannot be {what}: {reason}", path.display()))
         .with_detail("path", path.display())
@@ -91,10 +162,7 @@ pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut temporary = name.to_owned();
     temporary.push(format!(".{}.tmp", random_name()?));
@@ -138,7 +206,7 @@ pub(crate) fn random_name() -> io::Result<String> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;
 
@@ -174,9 +242,72 @@ mod tests {
     }
 
     #[test]
+    fn a_link_stays_and_the_file_behind_it_is_replaced() {
+        let folder = Folder::new();
+        let (file, link, link_to_link) = (folder.0.join("key"), folder.0.join("link"), folder.0.join("link-to-link"));
+        symlink("key", &link).unwrap();
+        symlink(&link, &link_to_link).unwrap();
+        for value in ["made", "replaced"] {
+            write_file(&link_to_link, value.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), value);
+            assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("key"));
+        assert_eq!(fs::read_link(&link_to_link).unwrap(), link);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn links_that_go_round_are_an_error() {
+        let folder = Folder::new();
+        let link = folder.0.join("link");
+        symlink("link", &link).unwrap();
+        assert_eq!(write_file(&link, b"x").unwrap_err().code(), Code::OutputFailure);
+    }
+
+    #[test]
     fn a_device_is_written_to_as_it_is() {
-        write_file(Path::new("/dev/null"), b"x").unwrap();
+        let folder = Folder::new();
+        let link = folder.0.join("link");
+        symlink("/dev/null", &link).unwrap();
+        write_file(&link, b"x").unwrap();
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("/dev/null"));
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_as_it_is() {
+        let folder = Folder::new();
+        let (pipe, link) = (folder.0.join("pipe"), folder.0.join("link"));
+        let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+        // SAFETY: the name ends in NUL.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        symlink("pipe", &link).unwrap();
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write_file(&link, b"value").unwrap();
+        assert_eq!(reader.join().unwrap(), b"value");
+        assert!(!fs::metadata(&pipe).unwrap().is_file());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_link_to_an_own_descriptor_writes_from_where_it_stands() {
+        use std::os::fd::AsRawFd;
+        let folder = Folder::new();
+        let path = folder.0.join("log");
+        fs::write(&path, "before ").unwrap();
+        let log = OpenOptions::new().append(true).open(&path).unwrap();
+        for (number, to) in ["/proc/self/fd", "/dev/fd", "/proc/thread-self/fd"].into_iter().enumerate() {
+            let link = folder.0.join(format!("link{number}"));
+            symlink(Path::new(to).join(log.as_raw_fd().to_string()), &link).unwrap();
+            write_file(&link, b"value ").unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before value value value ");
     }
 
     #[test]
@@ -198,9 +329,15 @@ mod tests {
             assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
             libc::close(ends[0]);
         }
-        assert!(!write_to(ends[1], b"x").unwrap());
+        write_to(ends[1], b"x").unwrap();
         // SAFETY: as above.
         unsafe { libc::close(ends[1]) };
-        assert_eq!(write_to(9999, b"x").unwrap_err().code(), Code::InvalidOption);
+    }
+
+    #[test]
+    fn what_cannot_be_written_names_the_descriptor_and_the_reason() {
+        let error = write_to(9999, b"x").unwrap_err();
+        assert_eq!(error.code(), Code::OutputFailure);
+        assert_eq!(error.to_string(), "descriptor 9999 cannot be written: bad file descriptor");
     }
 }

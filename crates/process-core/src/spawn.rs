@@ -26,16 +26,9 @@ use crate::environment::Environment;
 /// The command is looked up on the `PATH` of `environment` with the endings of its `PATHEXT`. Nothing of that name →
 /// `CommandNotFound`; it does not start → `CommandNotExecutable`; a value that is not UTF-8 → `NotText`.
 pub fn spawn(arguments: &[Vec<u8>], environment: &Environment) -> Result<i32> {
-    let words: Vec<OsString> = arguments.iter().map(|argument| os_string(argument)).collect();
-    let Some((name, rest)) = words.split_first() else {
-        return Err(Error::new(Code::InvalidOption, "no command was given"));
-    };
-    let shown = name.to_string_lossy().into_owned();
-    let path = find(name, environment).ok_or_else(|| {
-        Error::new(Code::CommandNotFound, format!("command not found: {shown}")).with_detail("command", &shown)
-    })?;
+    let path = locate(arguments, environment)?;
     let mut command = Command::new(&path);
-    command.args(rest);
+    command.args(arguments.iter().skip(1).map(|argument| os_string(argument)));
     for (name, value) in environment.changed() {
         command.env(text(name, name)?, text(name, value)?);
     }
@@ -52,11 +45,25 @@ pub fn spawn(arguments: &[Vec<u8>], environment: &Environment) -> Result<i32> {
     unsafe { SetConsoleCtrlHandler(Some(pass_over), 0) };
     let status = status.map_err(|error| {
         Error::new(Code::CommandNotExecutable, format!("{} cannot be executed", path.display()))
-            .with_detail("command", shown)
             .with_detail("path", path.display())
             .with_source(error)
     })?;
     Ok(status.code().unwrap_or(1))
+}
+
+/// Whether [`spawn`] would find the command. Fails as `spawn` does.
+pub fn check(arguments: &[Vec<u8>], environment: &Environment) -> Result<()> {
+    locate(arguments, environment).map(drop)
+}
+
+fn locate(arguments: &[Vec<u8>], environment: &Environment) -> Result<PathBuf> {
+    let Some(name) = arguments.first().map(|argument| os_string(argument)) else {
+        return Err(Error::new(Code::InvalidOption, "no command was given"));
+    };
+    find(&name, environment).ok_or_else(|| {
+        let shown = name.to_string_lossy();
+        Error::new(Code::CommandNotFound, format!("command not found: {shown}")).with_detail("command", &shown)
+    })
 }
 
 fn os_string(bytes: &[u8]) -> OsString {

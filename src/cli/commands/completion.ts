@@ -89,6 +89,7 @@ export const command: Command = {
     { note: 'zsh, in ~/.zshrc after compinit', command: 'eval "$(se completion zsh)"' },
     { note: 'fish', command: 'se completion fish > ~/.config/fish/completions/se.fish' },
   ],
+  storeless: true,
   async run({ positionals, stdout }) {
     stdout.write(SCRIPTS[positionals[0] ?? ''] ?? '')
     return 0

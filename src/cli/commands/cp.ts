@@ -20,7 +20,6 @@ export const command: Command = {
   examples: [
     { note: 'a start for a new environment', command: 'se cp postgres/staging/password postgres/prod/password' },
   ],
-  values: true,
   async run(context) {
     const [from, to] = await twoIds(context.positionals)
     if (from === to) throw new UsageError('FROM and TO are the same ID')

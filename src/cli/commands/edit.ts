@@ -1,34 +1,66 @@
 /** `se edit`: changes a secret in the user's editor, by a file that is in memory only. */
+import { isDeepStrictEqual } from 'node:util'
+import { createError, SecretsError } from '../../errors/secrets-error.js'
+import type { Secret } from '../../secret.js'
+import type { Store } from '../../store/store.js'
 import { idArgument } from '../arguments.js'
 import type { Command } from '../command.js'
-import { STORE_FLAG } from '../flags.js'
+import { forceFlag, STORE_FLAG } from '../flags.js'
 
 /** Changes a secret in an editor. */
 export const command: Command = {
   name: 'edit',
   summary: 'change a secret in your editor',
-  usage: ['ID'],
+  usage: ['ID [--force]'],
   description: [
-    'Starts $VISUAL, else $EDITOR, else vi, on a file in memory that is gone when the editor ends; what the editor itself ' +
-      'writes elsewhere (backups, undo and swap files) is its own affair. Metadata stays. When the editor fails, or the ' +
-      'value is as before, nothing is written.',
+    'Starts $VISUAL, else $EDITOR, else vi, on a file in memory that is gone when the editor ends, or when SIGTERM or SIGHUP ' +
+      'ends se; after a SIGKILL, remove the folder se-edit-… in $XDG_RUNTIME_DIR or /dev/shm yourself. What the editor itself ' +
+      'writes elsewhere (backups, undo and swap files) is its own affair.',
+    'Metadata stays. When the editor fails, or the value is as before, nothing is written. When another process changed the ' +
+      'secret meanwhile, se asks on the terminal whether to replace that; without a terminal it refuses, unless --force is given.',
   ],
-  flags: [STORE_FLAG],
+  flags: [forceFlag('replace what another process wrote meanwhile'), STORE_FLAG],
   positionals: [{ name: 'ID', complete: 'id' }],
   examples: [
     { note: 'change it', command: 'se edit app/config' },
     { note: 'in another editor, without files beside', command: "EDITOR='vim -n -i NONE' se edit app/config" },
   ],
-  values: true,
   async run(context) {
     const id = await idArgument(context.positionals[0] ?? '')
     const { openChosenStore } = await import('../open-chosen-store.js')
-    const [{ editValue }, { runEditor }] = await Promise.all([import('../values.js'), import('../editor.js')])
+    const { editValue } = await import('../editor.js')
     const store = await openChosenStore(context)
     using before = await store.get(id)
-    using after = await editValue(before, (path) => runEditor(context.env, path))
-    if (after.equals(before)) context.stderr.write(`${id} was not changed\n`)
-    else await store.set(id, after, { metadata: before.metadata, overwrite: true })
+    using after = await editValue(before, context.env)
+    if (after.equals(before)) {
+      context.stderr.write(`${id} was not changed\n`)
+      return 0
+    }
+    if (!context.flags.has('force')) await refuseChanged(store, before)
+    await store.set(id, after, { metadata: before.metadata, overwrite: true })
     return 0
   },
+}
+
+/** Throws when the store has something else by now, and the person does not want to replace it. */
+async function refuseChanged(store: Store, before: Secret): Promise<void> {
+  const { id } = before
+  const how = await changeSince(store, before)
+  if (how === undefined) return
+  const { confirm } = await import('../confirm.js')
+  if (confirm(`Another process ${how} ${id} meanwhile. Write what you made of it? [y/N] `)) return
+  throw createError('SE_EXISTS', `another process ${how} ${id} meanwhile; nothing was written`, {
+    hint: 'run se edit again, on what is stored now; --force writes all the same',
+    details: { id },
+  })
+}
+
+async function changeSince(store: Store, before: Secret): Promise<'changed' | 'removed' | undefined> {
+  try {
+    using now = await store.get(before.id)
+    return now.equals(before) && isDeepStrictEqual(now.metadata, before.metadata) ? undefined : 'changed'
+  } catch (error) {
+    if (SecretsError.is(error) && error.code === 'SE_NOT_FOUND') return 'removed'
+    throw error
+  }
 }

@@ -5,7 +5,6 @@ import { unwrap } from '../../native/outcome.js'
 import { writeSecret } from '../../native/process.js'
 import type { Command } from '../command.js'
 import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
-import { BrokenPipe } from '../output.js'
 import { printProblem } from '../report.js'
 import { UsageError } from '../usage-error.js'
 
@@ -32,7 +31,6 @@ export const command: Command = {
     { note: 'in .envrc, for direnv', command: 'eval "$(se env -e GH_TOKEN=se://github/token)"' },
     { note: 'for a program', command: 'se env -f .env --format json | jq -r .DB_PASSWORD' },
   ],
-  values: true,
   async run(context) {
     const { flags, stdout, stderr } = context
     if (stdout.isTerminal && !flags.has('force')) {
@@ -47,9 +45,8 @@ export const command: Command = {
     }
     const format = FORMATS.find((name) => name === flags.value('format')) ?? 'shell'
     const text = unwrap(plan.launch.render(format))
-    const written = await writeSecret(stdout.fd, text)
+    await writeSecret(stdout.fd, text)
     text.dispose()
-    if (!written) throw new BrokenPipe()
     return 0
   },
 }

@@ -43,7 +43,6 @@ export const command: Command = {
     { note: 'a PIN, shown once', command: 'se generate door/pin --length 6 --alphabet digits --print' },
     { note: 'rotate', command: 'se generate app/session-key --length 64 --alphabet hex --force' },
   ],
-  values: true,
   async run(context) {
     const { flags, positionals, stdout } = context
     const id = await idArgument(positionals[0] ?? '')

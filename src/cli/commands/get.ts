@@ -32,7 +32,6 @@ export const command: Command = {
     { note: 'to the clipboard', command: 'se get postgres/prod/password --reveal | wl-copy' },
     { note: 'a key that a program reads from a file', command: 'se get deploy/key --output ~/.ssh/deploy' },
   ],
-  values: true,
   async run(context) {
     const { flags, positionals, stdout } = context
     const id = await idArgument(positionals[0] ?? '')

@@ -17,6 +17,7 @@ export const command: Command = {
     { note: 'what set reads, and from where', command: 'se help set' },
     { note: 'a command of a command', command: 'se help store use' },
   ],
+  storeless: true,
   async run({ positionals, stdout }) {
     let entries = COMMANDS
     let found: Command | undefined

@@ -35,7 +35,6 @@ export const command: Command = {
     { note: 'one variable, for once', command: 'se run -e GH_TOKEN=se://github/token -- gh pr list' },
     { note: 'what would happen', command: 'se run -f .env --dry-run -- npm start' },
   ],
-  values: true,
   failureStatus: FAILED,
   async run(context) {
     const plan = planLaunch(launchRequest(context))

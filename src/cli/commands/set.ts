@@ -33,7 +33,6 @@ export const command: Command = {
       command: `echo '{"secret": "t0ken", "metadata": {"owner": "ada"}}' | se set github/token`,
     },
   ],
-  values: true,
   async run(context) {
     const { flags, positionals, stderr } = context
     const argument = positionals[0] ?? ''

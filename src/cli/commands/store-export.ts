@@ -21,6 +21,5 @@ export const command: Command = {
     { note: 'into the keychain', command: 'se store export keychain' },
     { note: 'a part, into another file', command: "se store export file 'ci/**' --path ci.age --identity ci-key.age" },
   ],
-  values: true,
   run: (context) => copySecrets(context, 'export'),
 }

@@ -21,6 +21,5 @@ export const command: Command = {
     { note: 'move into the file what the keychain holds', command: 'se store use file && se store import keychain' },
     { note: 'only look', command: "se store import keychain 'postgres/**' --dry-run" },
   ],
-  values: true,
   run: (context) => copySecrets(context, 'import'),
 }

@@ -17,7 +17,6 @@ export const command: Command = {
     { note: 'type it', command: 'se store passphrase' },
     { note: 'from a program', command: 'pwgen 40 1 | SE_PASSPHRASE_FILE=old.txt se store passphrase' },
   ],
-  values: true,
   async run({ flags, env, stdinIsTerminal, stderr }) {
     const { chosenFile, withKey } = await import('../file-key.js')
     const [{ native }, { handleOf }, values] = await Promise.all([

@@ -21,7 +21,6 @@ export const command: Command = {
     { note: 'who can read it', command: 'se store recipient' },
     { note: 'a backup key', command: 'se store recipient add "$(age-keygen -y backup-key.txt)"' },
   ],
-  values: true,
   async run({ positionals, env, stdout }) {
     const [action, recipient] = positionals
     if (action !== undefined && recipient === undefined) throw new UsageError('RECIPIENT is missing', 'such as age1…')

@@ -13,7 +13,6 @@ export const command: Command = {
   flags: [],
   positionals: [],
   examples: [{ note: 'a new key', command: 'se store rotate' }],
-  values: true,
   async run({ env, stderr }) {
     const { chosenFile, withKey } = await import('../file-key.js')
     const { native } = await import('../../native/load.js')

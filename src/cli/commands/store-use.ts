@@ -35,7 +35,6 @@ export const command: Command = {
     { note: 'in CI', command: 'se store use file --key-file' },
     { note: 'the keychain of the operating system', command: 'se store use keychain' },
   ],
-  values: true,
   run: (context) => (context.positionals[0] === 'file' ? useFile(context) : useKeychain(context)),
 }
 

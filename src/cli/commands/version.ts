@@ -12,6 +12,7 @@ export const command: Command = {
   flags: [{ name: 'json', summary: 'print {"version", "node", "platform", "arch"}' }],
   positionals: [],
   examples: [{ note: 'for a script', command: 'se version --json' }],
+  storeless: true,
   async run({ flags, stdout }) {
     const facts = { version: VERSION, node: process.versions.node, platform: process.platform, arch: process.arch }
     stdout.write(flags.has('json') ? `${JSON.stringify(facts)}\n` : `se ${VERSION}\n`)

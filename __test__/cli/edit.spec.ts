@@ -1,0 +1,115 @@
+// `se edit`: what the editor gets and leaves, and what is left when something comes between.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
+import { Started } from '../helpers/start.js'
+import { onTerminal } from '../helpers/terminal.js'
+
+const linux = process.platform === 'linux' ? test : test.skip
+
+test.before(checkBundle)
+
+async function homeWithFile(t: ExecutionContext): Promise<Home> {
+  const home = createHome((fn) => t.teardown(fn))
+  await home.ok(['store', 'use', 'file', '--key-file'])
+  return home
+}
+
+test('edit gives the value to the editor and keeps what it left', async (t) => {
+  const home = await homeWithFile(t)
+  await home.ok(['set', 'a', '-m', 'k=v'], { stdin: 'one' })
+  const edit = (editor: string) => home.se(['edit', 'a'], { env: { EDITOR: editor } })
+  t.is((await edit('sed -i s/one/two/')).status, 0)
+  t.is(await home.ok(['get', 'a', '--reveal']), 'two')
+  t.regex(await home.ok(['ls', '--long']), /k=v\n$/)
+  t.is((await edit('true')).stderr, 'a was not changed\n')
+  const failed = await edit('false')
+  t.is(failed.stderr, 'se: the editor ended with 1; nothing was changed\nhint: name another one in VISUAL or EDITOR\n')
+  t.is(failed.status, 1)
+  t.is(await home.ok(['get', 'a', '--reveal']), 'two')
+})
+
+/** Starts `se edit a` with an editor of shell commands, whose first line of output is the path of the file. */
+async function startEdit(home: Home, commands: string): Promise<{ started: Started; path: string }> {
+  const env = { ...home.env, EDITOR: `sh -c '${commands}' sh` }
+  const started = new Started(spawn(process.execPath, [cli, 'edit', 'a'], { env }))
+  const [, path = ''] = await started.expect(/(\/.*)\n/)
+  return { started, path }
+}
+
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  for (const [what, trap] of [
+    ['an editor that dies of it', ''],
+    ['an editor that ignores it', 'trap "" TERM HUP; '],
+    ['an editor that saves and ends well', 'trap "echo saved >$1; exit 0" TERM HUP; '],
+  ] as const) {
+    linux(`${signal} with ${what} leaves no file, stores nothing, and ends se by the signal`, async (t) => {
+      const home = await homeWithFile(t)
+      await home.ok(['set', 'a'], { stdin: 'hunter2' })
+      const { started, path } = await startEdit(home, `${trap}echo "$1"; while [ -e "$1" ]; do sleep 0.05; done`)
+      t.true(existsSync(path))
+      started.child.kill(signal)
+      t.is(await started.end(), signal)
+      t.false(existsSync(dirname(path)))
+      t.is(await home.ok(['get', 'a', '--reveal']), 'hunter2')
+    })
+  }
+}
+
+linux('Ctrl-C and Ctrl-\\ are for the editor: se carries on', async (t) => {
+  const home = await homeWithFile(t)
+  await home.ok(['set', 'a'], { stdin: 'hunter2' })
+  const { started, path } = await startEdit(home, 'echo "$1"; read line; echo "$line" >"$1"')
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGINT'] as const) started.child.kill(signal)
+  started.send('new\n')
+  t.is(await started.end(), 0)
+  t.false(existsSync(dirname(path)))
+  t.is(await home.ok(['get', 'a', '--reveal']), 'new')
+})
+
+const meddling = (args: string): NodeJS.ProcessEnv => ({
+  EDITOR: `sh -c 'echo theirs | ${process.execPath} ${cli} ${args} && echo mine >"$1"' sh`,
+})
+
+for (const [how, args, stored] of [
+  ['changed', 'set a --force', 'theirs'],
+  ['changed', 'set a=one --force -m k=w', 'one'],
+  ['removed', 'rm a >/dev/null', ''],
+] as const) {
+  test(`edit does not replace what another process ${how} meanwhile (se ${args}), unless --force is given`, async (t) => {
+    const home = await homeWithFile(t)
+    const set = () => home.ok(['set', 'a', '--force', '-m', 'k=v'], { stdin: 'one' })
+    await set()
+    // In a session of its own, so that there is no terminal to ask on.
+    const program = ['setsid', '--wait', process.execPath, cli]
+    const refused = await home.se(['edit', 'a'], { env: meddling(args), program })
+    t.is(
+      refused.stderr,
+      `se: another process ${how} a meanwhile; nothing was written\n` +
+        'hint: run se edit again, on what is stored now; --force writes all the same\n',
+    )
+    t.is(refused.status, 1)
+    t.is((await home.se(['get', 'a', '--reveal'])).stdout.toString(), stored)
+    await set()
+    await home.ok(['edit', 'a', '--force'], { env: meddling(args) })
+    t.is(await home.ok(['get', 'a', '--reveal']), 'mine')
+  })
+}
+
+test('edit asks on the terminal whether to replace what another process wrote meanwhile', async (t) => {
+  const home = await homeWithFile(t)
+  await home.ok(['set', 'a'], { stdin: 'one' })
+  for (const [answer, stored, status] of [
+    ['n\r', 'theirs', 1],
+    ['y\r', 'mine', 0],
+  ] as const) {
+    await home.ok(['set', 'a', '--force'], { stdin: 'one' })
+    const terminal = onTerminal(home, ['edit', 'a'], meddling('set a --force'))
+    await terminal.shows('Another process changed a meanwhile. Write what you made of it? [y/N] ')
+    terminal.types(answer)
+    t.is((await terminal.ends()).status, status)
+    t.is(await home.ok(['get', 'a', '--reveal']), stored)
+  }
+})
