@@ -401,6 +401,43 @@ unix('--dry-run shows references and where they come from, never values, and ask
   t.deepEqual(readdirSync(join(home.folder, 'work')), ['.env'])
 })
 
+unix('--dry-run tells every problem that is known without a store, and ends as the real run would', async (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  writeFileSync(join(home.folder, 'work/.env'), `no variable\nLONG=${'x'.repeat(131_072)}\n`)
+  const flags = ['-f', '.env', '-e', 'A=se://', '-e', 'B_FILE=se://b', '-e', 'C=se://a b', '-e', 'D=se://d']
+  const wrong = await home.se(['run', '--dry-run', ...flags, '--', '/nonexistent'])
+  t.is(wrong.status, 125)
+  t.is(wrong.stdout.toString().split('\n').length, 5)
+  for (const text of [
+    '.env:1: no =',
+    'A: ',
+    'B_FILE means a file',
+    'C: ',
+    'LONG: the variable has',
+    '5 problems: nothing',
+  ]) {
+    t.true(wrong.stderr.includes(`\nse: ${text}`) || wrong.stderr.includes(text), `${text} in ${wrong.stderr}`)
+  }
+  t.false(wrong.stderr.includes('D: '))
+  for (const [command, status] of [
+    [['/nonexistent'], 127],
+    [['no-such-command'], 127],
+    [['/etc/passwd'], 126],
+    [['/etc'], 126],
+    [['sh'], 0],
+  ] as const) {
+    const foreseen = await home.se(['run', '--dry-run', '--', ...command])
+    const real = await home.se(['run', '--', ...command])
+    t.is(foreseen.status, status)
+    t.deepEqual(foreseen, real)
+  }
+})
+
+unix('--dry-run does not look for the command on a PATH that is not known yet', async (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  t.is((await home.se(['run', '--dry-run', '-e', 'PATH=se://path', '--', 'no-such-command'])).status, 0)
+})
+
 unix('an env file may be a pipe by -f; one that Node has read before is refused', async (t) => {
   const home = createHome((fn) => t.teardown(fn))
   const se = `"${process.execPath}" "${cli}" run`

@@ -1,6 +1,7 @@
 import { secretsOf } from './engine/create-engine.js'
 import { defaultEngine } from './engine/default-engine.js'
 import type { Engine, RequestOptions } from './engine/engine.js'
+import { isHidden } from './engine/hidden.js'
 import { type Policy, pick } from './engine/pick.js'
 import { createError, SecretsError } from './errors/secrets-error.js'
 import { isId } from './id.js'
@@ -150,6 +151,10 @@ async function withHint(
   options: ResolveOptions,
 ): Promise<SecretsError> {
   if (error.code !== 'SE_NOT_FOUND' || pattern === undefined || !isId(pattern)) return error
+  if (isHidden(pattern)) {
+    const hint = 'ids below docker/secrets-engine are kept for the engine itself, which gives them to nobody'
+    return createError(error.code, error.message, { hint, details: error.details })
+  }
   const meant = await engine.suggest(pattern, options)
   const hint = meant === undefined ? `store it with: se set ${pattern}` : `did you mean se://${meant}?`
   return createError(error.code, error.message, { hint, details: { ...error.details, nearest: meant } })

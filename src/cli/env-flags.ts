@@ -1,7 +1,7 @@
 // The flags that `run` and `env` share: where references come from, and how they are resolved.
 import type { LaunchOptions, LaunchRequest } from '../deliver/launch.js'
 import type { Context, Flag } from './command.js'
-import { printProblem } from './report.js'
+import { printError } from './report.js'
 import { UsageError } from './usage-error.js'
 
 /** The flags. */
@@ -50,6 +50,6 @@ export function launchOptions(context: Pick<Context, 'flags' | 'stderr' | 'env'>
   return {
     open: async () => (await import('./open-engine.js')).openCliEngine(context),
     strict: context.flags.has('strict'),
-    onFailure: ({ message, hint }) => printProblem(context.stderr, message, hint),
+    onFailure: (failure) => printError(context.stderr, failure),
   }
 }

@@ -23,13 +23,33 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
     return USAGE_STATUS
   }
   if (SecretsError.is(error)) {
-    const canForce = error.code === 'SE_EXISTS' && command?.flags.some(({ name }) => name === 'force')
-    printProblem(stderr, error.message, error.hint ?? (canForce ? 'replace it with --force' : undefined))
+    printError(stderr, error, command)
     return CODES[error.code].exit
   }
   const name = error instanceof Error ? error.name : 'Error'
   printProblem(stderr, `a fault of se itself (${name})`, 'please report it, with the command but without any value')
   return 1
+}
+
+/**
+ * Prints an error, with a hint that names what the command line has: a library's hint may name its options.
+ * @param command - The command that failed.
+ */
+export function printError(stderr: Output, error: SecretsError, command?: Command): void {
+  printProblem(stderr, error.message, hintOf(error, command))
+}
+
+function hintOf({ code, hint }: SecretsError, command?: Command): string | undefined {
+  switch (code) {
+    case 'SE_TIMEOUT':
+      return 'a prompt may be open somewhere; give it more time with SE_TIMEOUT_MS, or timeout_ms in config.toml'
+    case 'SE_NOT_UNIQUE':
+      return 'write the ID of one'
+    case 'SE_EXISTS':
+      return hint ?? (command?.flags.some(({ name }) => name === 'force') ? 'replace it with --force' : undefined)
+    default:
+      return hint
+  }
 }
 
 /** The error for standard output that could not be written, in the words that the native part has for the same. */

@@ -88,11 +88,26 @@ export async function resolveLaunch(
     const unresolved = await deliverVariables(variables, options, ({ index }, secret) => {
       unwrap(launch.bind(index, handleOf(secret)))
     })
-    for (const { name, error } of unresolved) {
-      const { hint, details, cause } = error
-      const message = error.message.startsWith(name) ? error.message : `${name}: ${error.message}`
-      problems.push(createError(error.code, message, { hint, details: { ...details, variable: name }, cause }))
-    }
+    problems.push(...unresolved.map(({ name, error }) => ofVariable(name, error)))
   }
   return [...problems, ...launch.problems().map(launchError)]
+}
+
+/**
+ * Every problem of a plan that is known without asking a store. Those of the command itself are not among them: that is
+ * {@link Launch.check}.
+ */
+export async function foreseeProblems({ launch, variables, problems }: LaunchPlan): Promise<SecretsError[]> {
+  const { foreseeProblem } = await import('./variables.js')
+  const wrong = variables.flatMap((variable) => {
+    const error = foreseeProblem(variable)
+    return error === undefined ? [] : [ofVariable(variable.name, error)]
+  })
+  return [...problems, ...wrong, ...launch.problems().map(launchError)]
+}
+
+function ofVariable(name: string, error: SecretsError): SecretsError {
+  const { code, hint, details, cause } = error
+  const message = error.message.startsWith(name) ? error.message : `${name}: ${error.message}`
+  return createError(code, message, { hint, details: { ...details, variable: name }, cause })
 }

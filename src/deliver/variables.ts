@@ -1,5 +1,6 @@
 // Variables whose value is a reference: resolved in one batch, every problem collected.
 import { createError, SecretsError } from '../errors/secrets-error.js'
+import { parseReference } from '../reference.js'
 import { type ResolveOptions, resolveEach } from '../resolve.js'
 import type { Secret } from '../secret.js'
 
@@ -51,6 +52,18 @@ export async function deliverVariables<V extends ReferringVariable>(
     for (const answer of answers.values()) if (!SecretsError.is(answer)) answer.dispose()
   }
   return problems
+}
+
+/** What is wrong with a variable, as far as that is known without asking anybody. */
+export function foreseeProblem({ name, reference }: ReferringVariable): SecretsError | undefined {
+  if (name.endsWith('_FILE')) return fileDelivery(name, reference)
+  try {
+    parseReference(reference)
+    return undefined
+  } catch (error) {
+    if (SecretsError.is(error)) return error
+    throw error
+  }
 }
 
 /** A program reads `DB_PASSWORD_FILE` as the path of a file, so a value in it would be both wrong and exposed. */

@@ -200,7 +200,8 @@ function duplicate(name: string): SecretsError {
 }
 
 function noPlugin(name: string, names: Iterable<string>): SecretsError {
-  const meant = nearest(name, [...names])
-  const hint = meant === undefined ? 'list them with: se plugins ls' : `did you mean ${meant}?`
+  const known = [...names]
+  const meant = nearest(name, known)
+  const hint = meant === undefined ? `there are: ${known.join(', ')}` : `did you mean ${meant}?`
   return createError('SE_NO_PLUGIN', `there is no plugin ${JSON.stringify(name)}`, { hint, details: { plugin: name } })
 }

@@ -51,7 +51,7 @@ function notUnique(reference: string, secrets: readonly Secret[]): SecretsError 
   const shown = answers.slice(0, 5).map(({ id, plugin }) => `${id} (${plugin})`)
   const more = answers.length > shown.length ? ` and ${answers.length - shown.length} more` : ''
   return createError('SE_NOT_UNIQUE', `${reference} has ${answers.length} answers: ${shown.join(', ')}${more}`, {
-    hint: 'write one id, ask one plugin, or choose a policy: first or newest',
+    hint: 'write one id, or choose: options plugin, and policy first or newest',
     details: { reference, answers },
   })
 }

@@ -5,7 +5,7 @@ import { unwrap } from '../../native/outcome.js'
 import { writeSecret } from '../../native/process.js'
 import type { Command } from '../command.js'
 import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
-import { printProblem } from '../report.js'
+import { printError } from '../report.js'
 import { UsageError } from '../usage-error.js'
 
 const FORMATS = ['shell', 'json', 'dotenv'] as const
@@ -40,7 +40,7 @@ export const command: Command = {
     const problems = await resolveLaunch(plan, launchOptions(context))
     const [first] = problems
     if (first !== undefined) {
-      for (const { message, hint } of problems) printProblem(stderr, message, hint)
+      for (const problem of problems) printError(stderr, problem)
       return CODES[first.code].exit
     }
     const format = FORMATS.find((name) => name === flags.value('format')) ?? 'shell'

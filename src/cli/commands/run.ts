@@ -1,10 +1,10 @@
 /** `se run`. */
-import { planLaunch, resolveLaunch } from '../../deliver/launch.js'
+import { foreseeProblems, type LaunchPlan, planLaunch, resolveLaunch } from '../../deliver/launch.js'
 import { SecretsError } from '../../errors/secrets-error.js'
 import { unwrap } from '../../native/outcome.js'
 import type { Command, Context } from '../command.js'
 import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
-import { printProblem, report } from '../report.js'
+import { printError, report } from '../report.js'
 
 /** The exit statuses that every shell uses when it cannot start a command. */
 const NOT_EXECUTABLE = 126
@@ -25,7 +25,7 @@ export const command: Command = {
   ],
   flags: [
     ...ENV_FLAGS,
-    { name: 'dry-run', summary: 'show which variables would be resolved and from what; start nothing, ask no store' },
+    { name: 'dry-run', summary: 'show what would be resolved, and what is wrong already; start nothing, ask no store' },
   ],
   positionals: [],
   rest: { name: 'COMMAND' },
@@ -38,15 +38,12 @@ export const command: Command = {
   failureStatus: FAILED,
   async run(context) {
     const plan = planLaunch(launchRequest(context))
-    if (context.flags.has('dry-run')) {
-      for (const { name, reference, source } of plan.variables) {
-        context.stdout.write(`${name}=${reference} (${source})\n`)
-      }
-      return refuse(plan.problems, context) ?? 0
-    }
-    const refused = refuse(await resolveLaunch(plan, launchOptions(context)), context)
+    const isDry = context.flags.has('dry-run')
+    if (isDry) for (const line of describe(plan)) context.stdout.write(line)
+    const refused = refuse(await (isDry ? foreseeProblems(plan) : resolveLaunch(plan, launchOptions(context))), context)
     if (refused !== undefined) return refused
     try {
+      if (isDry) return check(plan)
       if (process.platform === 'win32') return unwrap(plan.launch.spawn())
       unwrap(plan.launch.exec())
       return FAILED
@@ -57,10 +54,20 @@ export const command: Command = {
   },
 }
 
+function describe({ variables }: LaunchPlan): string[] {
+  return variables.map(({ name, reference, source }) => `${name}=${reference} (${source})\n`)
+}
+
+/** Looks for the command, where its PATH is known before anything is resolved. */
+function check({ launch, variables }: LaunchPlan): number {
+  if (!variables.some(({ name }) => name === 'PATH')) unwrap(launch.check())
+  return 0
+}
+
 /** Prints every problem. Nothing when there is none. */
 function refuse(problems: readonly SecretsError[], { stderr }: Context): number | undefined {
   if (problems.length === 0) return undefined
-  for (const { message, hint } of problems) printProblem(stderr, message, hint)
+  for (const problem of problems) printError(stderr, problem)
   stderr.write(`${problems.length === 1 ? '1 problem' : `${problems.length} problems`}: nothing was started\n`)
   return FAILED
 }
