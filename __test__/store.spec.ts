@@ -290,6 +290,15 @@ test('a time limit ends the waiting with SE_TIMEOUT, and the value that comes la
   t.is((await store.get('a', { timeoutMs: 60_000 })).text(), 'x')
 })
 
+test('the time limit that a store was opened with is that of operations that name none', async (t) => {
+  const file = { kind: 'file', path: join(folder(t), 'store.age'), passphrase: 'correct horse' } as const
+  await openStore({ ...file, create: true })
+  using store = await openStore({ ...file, timeoutMs: 50 }) // to open such a key takes most of a second
+  const error = await t.throwsAsync(store.list(), { code: 'SE_TIMEOUT' })
+  t.deepEqual((error as SecretsError).details, { abandoned: 'listing **', timeoutMs: 50 })
+  t.deepEqual(await store.list('**', { timeoutMs: 60_000 }), [])
+})
+
 test('a time limit that is none is SE_INVALID_OPTION', async (t) => {
   const { store } = await createTestStore()
   for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {

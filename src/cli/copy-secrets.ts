@@ -33,8 +33,9 @@ export async function copySecrets(context: Context, direction: 'import' | 'expor
   }
   const config = await readConfig(env)
   const passphrase = knownPassphrase(config.passphraseFile?.value)
-  const other: StoreOptions = { kind, passphrase, ...(kind === 'file' ? filePlace(asked, config) : {}) }
-  using chosen = await openStore({ kind: 'auto', passphrase })
+  const timeoutMs = config.timeoutMs?.value
+  const other: StoreOptions = { kind, passphrase, timeoutMs, ...(kind === 'file' ? filePlace(asked, config) : {}) }
+  using chosen = await openStore({ kind: 'auto', passphrase, timeoutMs })
   using named = await openStore(other)
   const places = [await chosen.describe(), await named.describe()].map((facts) => `${facts.kind} ${facts.location}`)
   if (places[0] === places[1]) {

@@ -6,6 +6,7 @@ import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import { openStore } from '../store/open-store.js'
 import type { StoreDescription } from '../store/store.js'
+import { wait } from '../wait.js'
 
 /** A store, and why it is the one. */
 export interface StoreFacts extends StoreDescription {
@@ -22,9 +23,11 @@ export interface StoreFacts extends StoreDescription {
  */
 export async function describeStore(kind: string | undefined, env: NodeJS.ProcessEnv): Promise<StoreFacts> {
   const config = await readConfig(env)
+  const timeoutMs = config.timeoutMs?.value
   const probe = async (): Promise<string> => unwrap(await native().probeKeychain())
-  const chosen = await chooseStore({ kind: kind as StoreKind | undefined }, probe, config)
-  using store = await openStore({ kind: chosen.kind, prompt: false, timeoutMs: config.timeoutMs?.value })
+  const choose = () => chooseStore({ kind: kind as StoreKind | undefined }, probe, config)
+  const chosen = await wait({ what: 'looking for a store', begin: choose }, { timeoutMs })
+  using store = await openStore({ kind: chosen.kind, prompt: false, timeoutMs })
   return {
     ...(await store.describe()),
     identity: chosen.kind === 'file' ? chosen.identity : undefined,

@@ -6,16 +6,25 @@ import { native } from '../native/load.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
 import { passphraseHandle } from '../store/passphrase.js'
+import { wait } from '../wait.js'
 import { knownPassphrase } from './passphrase.js'
+
+/** An encrypted file, and how long work on it may take. */
+export interface ChosenFile extends FilePlace {
+  /** Milliseconds, where a limit is configured. */
+  readonly timeoutMs: number | undefined
+}
 
 /**
  * Where the encrypted file is, when it is the chosen store.
  * @throws `SE_UNSUPPORTED` when another store is chosen.
  */
-export async function chosenFile(env: NodeJS.ProcessEnv): Promise<FilePlace> {
+export async function chosenFile(env: NodeJS.ProcessEnv): Promise<ChosenFile> {
+  const config = await readConfig(env)
+  const timeoutMs = config.timeoutMs?.value
   const probe = async (): Promise<string> => unwrap(await native().probeKeychain())
-  const chosen = await chooseStore({}, probe, await readConfig(env))
-  if (chosen.kind === 'file') return chosen
+  const chosen = await wait({ what: 'looking for a store', begin: () => chooseStore({}, probe, config) }, { timeoutMs })
+  if (chosen.kind === 'file') return { ...chosen, timeoutMs }
   throw createError('SE_UNSUPPORTED', 'the chosen store is the keychain, whose key is the system’s own affair', {
     hint: 'choose the encrypted file with SE_STORE=file, or se store use file',
   })
@@ -23,15 +32,18 @@ export async function chosenFile(env: NodeJS.ProcessEnv): Promise<FilePlace> {
 
 /** Runs work that may need the passphrase of the key: first without, then with the one that is known or asked for. */
 export async function withKey<T>(
-  { passphraseFile }: FilePlace,
+  { path, passphraseFile, timeoutMs }: ChosenFile,
   work: (known: SecretHandle | undefined) => Promise<Outcome<T>>,
 ): Promise<T> {
-  const first = await work(undefined)
-  if (first.error?.code !== 'SE_INTERACTION_REQUIRED') return unwrap(first)
-  const known = await passphraseHandle(knownPassphrase(passphraseFile))
-  try {
-    return unwrap(await work(known))
-  } finally {
-    known.dispose()
+  const begin = async (): Promise<T> => {
+    const first = await work(undefined)
+    if (first.error?.code !== 'SE_INTERACTION_REQUIRED') return unwrap(first)
+    const known = await passphraseHandle(knownPassphrase(passphraseFile))
+    try {
+      return unwrap(await work(known))
+    } finally {
+      known.dispose()
+    }
   }
+  return wait({ what: `opening ${path}`, begin }, { timeoutMs })
 }

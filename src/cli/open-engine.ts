@@ -10,7 +10,8 @@ import { knownPassphrase } from './passphrase.js'
 export async function openCliEngine({
   env,
 }: Pick<Context, 'env'>): Promise<{ engine: Engine; timeoutMs: number | undefined }> {
-  const { passphraseFile, timeoutMs } = await readConfig(env)
-  const engine = await createEngine({ plugins: [keychain({ passphrase: knownPassphrase(passphraseFile?.value) })] })
-  return { engine, timeoutMs: timeoutMs?.value }
+  const config = await readConfig(env)
+  const passphrase = knownPassphrase(config.passphraseFile?.value)
+  const timeoutMs = config.timeoutMs?.value
+  return { engine: await createEngine({ plugins: [keychain({ passphrase, timeoutMs })] }), timeoutMs }
 }

@@ -38,7 +38,7 @@ export const SETTINGS = {
     key: 'timeout_ms',
     variable: 'SE_TIMEOUT_MS',
     kind: 'milliseconds',
-    summary: 'how long a request may take, in milliseconds',
+    summary: 'how long a command may wait for a store each time, in milliseconds; no limit by default',
   },
 } as const satisfies Record<string, SettingRow>
 
@@ -46,4 +46,4 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS
 
 /** Variables that are read elsewhere than from the table. */
-export const OTHER_VARIABLES = ['SE_CONFIG', 'SE_PASSPHRASE', 'SE_NATIVE_PATH'] as const
+export const OTHER_VARIABLES = ['SE_CONFIG', 'SE_PASSPHRASE'] as const

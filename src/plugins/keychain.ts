@@ -20,10 +20,12 @@ const PROMPT_TIMEOUT_MS = 300_000
 /**
  * The built-in plugin: answers for every id from the chosen store, which it opens when it is asked for the first time.
  * Its name is `docker-pass`, as it is for programs that speak to Docker's engine.
- * @param options - A store that is open already; or options of `openStore`.
+ * @param options - A store that is open already; or options of `openStore`, whose `timeoutMs` is the plugin's limit, too (five
+ *   minutes by default).
  */
 export function keychain(options: KeychainOptions = {}): Plugin {
   const given = 'store' in options ? options.store : undefined
+  const timeoutMs = 'store' in options ? undefined : options.timeoutMs
   let opening: Promise<Store> | undefined
   const open = (): Promise<Store> => {
     if (given !== undefined) return Promise.resolve(given)
@@ -58,7 +60,7 @@ export function keychain(options: KeychainOptions = {}): Plugin {
       name: 'docker-pass',
       version: 'v0.1.0',
       pattern: '**',
-      timeoutMs: PROMPT_TIMEOUT_MS,
+      timeoutMs: timeoutMs ?? PROMPT_TIMEOUT_MS,
       getSecrets: (pattern, context) => getMany([pattern], context),
       getMany,
       listIds: async ({ signal }) => (await (await open()).list('**', { signal, times: false })).map(({ id }) => id),

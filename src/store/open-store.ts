@@ -5,7 +5,7 @@ import { createError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import { type WaitOptions, wait } from '../wait.js'
-import { configuredPassphrase, type Passphrase, PassphraseGiver, passphraseHandle } from './passphrase.js'
+import { configuredPassphrase, newPassphraseHandle, type Passphrase, PassphraseGiver } from './passphrase.js'
 import { Store } from './store.js'
 
 /** Which store to open, and how. */
@@ -32,6 +32,11 @@ export interface StoreOptions extends WaitOptions {
   create?: boolean | undefined
   /** Whether a person may be asked to unlock the keychain. Default true. */
   prompt?: boolean | undefined
+  /**
+   * Milliseconds for the opening, and for each operation on the store that names no limit of its own; prompts included. No
+   * limit by default.
+   */
+  timeoutMs?: number | undefined
 }
 
 /**
@@ -48,7 +53,7 @@ async function open(options: StoreOptions): Promise<Store> {
   const { kind = 'auto' } = options
   switch (kind) {
     case 'memory':
-      return new Store(native().openMemoryStore())
+      return new Store(native().openMemoryStore(), options.timeoutMs)
     case 'keychain':
       return openKeychain(options)
     case 'file':
@@ -67,18 +72,18 @@ async function open(options: StoreOptions): Promise<Store> {
   }
 }
 
-async function openKeychain({ prompt }: StoreOptions): Promise<Store> {
-  return new Store(unwrap(await native().openKeychainStore(prompt !== false)))
+async function openKeychain({ prompt, timeoutMs }: StoreOptions): Promise<Store> {
+  return new Store(unwrap(await native().openKeychainStore(prompt !== false)), timeoutMs)
 }
 
-async function openEntries({ service, prompt }: StoreOptions): Promise<Store> {
+async function openEntries({ service, prompt, timeoutMs }: StoreOptions): Promise<Store> {
   if (service === undefined) {
     throw createError('SE_INVALID_OPTION', 'a store of the kind entries needs a service', {
       hint: "name it: openStore({ kind: 'entries', service: 'my-app' })",
       details: { option: 'service' },
     })
   }
-  return new Store(unwrap(await native().openEntriesStore(service, prompt !== false)))
+  return new Store(unwrap(await native().openEntriesStore(service, prompt !== false)), timeoutMs)
 }
 
 function place({ path, identity }: StoreOptions): { path: string | undefined; identity: string | undefined } {
@@ -86,18 +91,18 @@ function place({ path, identity }: StoreOptions): { path: string | undefined; id
 }
 
 async function openFile(
-  { passphrase, create }: StoreOptions,
+  { passphrase, create, timeoutMs }: StoreOptions,
   { path, identity, passphraseFile }: FilePlace,
 ): Promise<Store> {
   const source = passphrase ?? configuredPassphrase(passphraseFile)
   if (create === true && !existsSync(path)) await createFile(path, identity, source)
   const store = unwrap(await native().openFileStore(path, identity))
-  return new Store(store, source === undefined ? undefined : new PassphraseGiver(source))
+  return new Store(store, timeoutMs, source === undefined ? undefined : new PassphraseGiver(source))
 }
 
 // One that is there already is what was wanted; so is one that another process makes at the same time.
 async function createFile(path: string, identity: string, source: Passphrase | undefined): Promise<void> {
-  const handle = source === undefined ? undefined : await passphraseHandle(source)
+  const handle = source === undefined ? undefined : await newPassphraseHandle(source)
   try {
     const outcome = await native().createFileStore(path, identity, handle)
     if (outcome.error?.code !== 'SE_EXISTS') unwrap(outcome)

@@ -53,6 +53,27 @@ export async function passphraseHandle(source: Passphrase): Promise<SecretHandle
 }
 
 /**
+ * A copy of a passphrase for a new key, which the caller disposes.
+ * @throws `InvalidInputError` `SE_INVALID_OPTION` for an empty one.
+ */
+export async function newPassphraseHandle(source: Passphrase): Promise<SecretHandle> {
+  const handle = await passphraseHandle(source)
+  if (!unwrap(handle.equals(new Uint8Array()))) return handle
+  handle.dispose()
+  throw createError('SE_INVALID_OPTION', 'an empty passphrase protects nothing', {
+    hint: 'its first line counts; for a key without a passphrase: se store use file --key-file, se store passphrase --remove',
+    details: { option: 'passphrase' },
+  })
+}
+
+/** The passphrase in a text: its first line, without the line end. */
+export function passphraseIn(bytes: Uint8Array): Secret {
+  const end = bytes.indexOf(0x0a)
+  const line = end < 0 ? bytes : bytes.subarray(0, end)
+  return Secret.from('passphrase', line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+}
+
+/**
  * The passphrase that the user's configuration names: the variable `SE_PASSPHRASE`, else the first line of a file.
  * @param file - The file that `SE_PASSPHRASE_FILE` or `passphrase_file` names.
  */
@@ -76,9 +97,7 @@ async function firstLine(file: string): Promise<Secret> {
     })
   }
   try {
-    const end = bytes.indexOf('\n')
-    const line = end < 0 ? bytes : bytes.subarray(0, end)
-    return Secret.from('passphrase', line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+    return passphraseIn(bytes)
   } finally {
     bytes.fill(0)
   }

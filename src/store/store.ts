@@ -77,10 +77,15 @@ export interface WriteOptions extends WaitOptions {
 export class Store {
   readonly #native: NativeStore
   readonly #passphrase: PassphraseGiver | undefined
+  readonly #timeoutMs: number | undefined
 
-  /** @internal */
-  constructor(native: NativeStore, passphrase?: PassphraseGiver) {
+  /**
+   * @param timeoutMs - The limit of operations that name none.
+   * @internal
+   */
+  constructor(native: NativeStore, timeoutMs?: number, passphrase?: PassphraseGiver) {
     this.#native = native
+    this.#timeoutMs = timeoutMs
     this.#passphrase = passphrase
   }
 
@@ -224,7 +229,8 @@ export class Store {
       if (passphrase.given === given) await passphrase.provide(this.#native)
       return unwrap(await begin())
     }
-    return wait({ what, begin: work, discard }, options).then(convert)
+    const limit = { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#timeoutMs }
+    return wait({ what, begin: work, discard }, limit).then(convert)
   }
 }
 

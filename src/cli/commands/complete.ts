@@ -25,8 +25,11 @@ export const command: Command = {
 /** The ids of the chosen store; none when that would need a person, or fails. */
 async function idsOfChosenStore(prefix: string): Promise<readonly string[]> {
   try {
-    const { openStore } = await import('../../store/open-store.js')
-    using store = await openStore({ prompt: false })
+    const [{ readConfig }, { openStore }] = await Promise.all([
+      import('../../config/config.js'),
+      import('../../store/open-store.js'),
+    ])
+    using store = await openStore({ prompt: false, timeoutMs: (await readConfig()).timeoutMs?.value })
     return (await store.list('**', { times: false })).map(({ id }) => id).filter((id) => id.startsWith(prefix))
   } catch {
     return []

@@ -7,7 +7,7 @@ export const command: Command = {
   summary: 'change the passphrase of the encrypted file, or remove it',
   usage: ['[--remove]'],
   description: [
-    'The new passphrase is typed twice on a terminal, else read from standard input; the old one comes from SE_PASSPHRASE, ' +
+    'The new passphrase is typed twice on a terminal, else it is the first line of standard input; the old one comes from SE_PASSPHRASE, ' +
       'SE_PASSPHRASE_FILE or the terminal. Whoever has an old copy of the key file can still open it with the old ' +
       'passphrase: `se store rotate` makes a new key.',
   ],
@@ -19,22 +19,21 @@ export const command: Command = {
   ],
   async run({ flags, env, stdinIsTerminal, stderr }) {
     const { chosenFile, withKey } = await import('../file-key.js')
-    const [{ native }, { handleOf }, values] = await Promise.all([
+    const [{ native }, { newPassphraseHandle, passphraseIn }, values] = await Promise.all([
       import('../../native/load.js'),
-      import('../../secret.js'),
+      import('../../store/passphrase.js'),
       import('../values.js'),
     ])
     const place = await chosenFile(env)
-    const readNew = async () =>
-      stdinIsTerminal
-        ? values.valueFromPrompt('passphrase', 'New passphrase: ', 'The same again: ')
-        : (await values.valueFromStdin('passphrase', false)).secret
-    const next = flags.has('remove') ? undefined : await readNew()
+    const readNew = async () => {
+      if (stdinIsTerminal) return values.valueFromPrompt('passphrase', 'New passphrase: ', 'The same again: ')
+      using whole = (await values.valueFromStdin('passphrase', true)).secret
+      return await whole.use(passphraseIn)
+    }
+    const next = flags.has('remove') ? undefined : await newPassphraseHandle(readNew)
     const { path, identity } = place
     try {
-      await withKey(place, (known) =>
-        native().changeStorePassphrase(path, identity, known, next === undefined ? undefined : handleOf(next)),
-      )
+      await withKey(place, (known) => native().changeStorePassphrase(path, identity, known, next))
     } finally {
       next?.dispose()
     }

@@ -6,6 +6,7 @@ import { STORE_KINDS } from '../../config/settings.js'
 import { writeConfig } from '../../config/write-config.js'
 import { createError } from '../../errors/secrets-error.js'
 import type { Passphrase } from '../../store/passphrase.js'
+import { wait } from '../../wait.js'
 import type { Command, Context } from '../command.js'
 import { newPassphrase } from '../passphrase.js'
 import { UsageError } from '../usage-error.js'
@@ -45,8 +46,9 @@ async function useKeychain({ flags, env, stderr }: Context): Promise<number> {
     import('../../native/load.js'),
     import('../../native/outcome.js'),
   ])
-  const answered = unwrap(await native().probeKeychain())
-  const { file } = await readConfig(env)
+  const { file, timeoutMs } = await readConfig(env)
+  const begin = async (): Promise<string> => unwrap(await native().probeKeychain())
+  const answered = await wait({ what: 'looking for the keychain', begin }, { timeoutMs: timeoutMs?.value })
   await writeConfig(file, { store: 'keychain' })
   stderr.write(`Secrets are kept in ${answered}. Written to ${file}.\n`)
   return 0
@@ -62,7 +64,9 @@ async function useFile({ flags, env, stderr, stdinIsTerminal }: Context): Promis
     const wantsPassphrase =
       flags.has('passphrase') ||
       (!flags.has('key-file') && (stdinIsTerminal || Boolean(env['SE_PASSPHRASE']) || passphraseFile !== undefined))
-    await makeFile(path, identity, wantsPassphrase ? newPassphrase(passphraseFile) : undefined)
+    const source = wantsPassphrase ? newPassphrase(passphraseFile) : undefined
+    const begin = () => makeFile(path, identity, source)
+    await wait({ what: `making ${path}`, begin }, { timeoutMs: config.timeoutMs?.value })
     protection = `encrypted to the key ${identity}, ${
       wantsPassphrase ? 'which the passphrase protects' : 'which is on the same disk, readable by you only'
     }`
@@ -81,8 +85,8 @@ async function useFile({ flags, env, stderr, stdinIsTerminal }: Context): Promis
 async function makeFile(path: string, identity: string, source: Passphrase | undefined): Promise<void> {
   const { native } = await import('../../native/load.js')
   const { unwrap } = await import('../../native/outcome.js')
-  const { passphraseHandle } = await import('../../store/passphrase.js')
-  const handle = source === undefined ? undefined : await passphraseHandle(source)
+  const { newPassphraseHandle } = await import('../../store/passphrase.js')
+  const handle = source === undefined ? undefined : await newPassphraseHandle(source)
   try {
     unwrap(await native().createFileStore(path, identity, handle))
   } finally {
