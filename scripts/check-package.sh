@@ -44,6 +44,14 @@ for node in "$(command -v node)" "$other"; do
   echo "works: import, require() and se on Node.js $version"
 done
 
+case $platform in
+  win32-*) ;;
+  *)
+    npm install --silent --no-audit --no-fund --ignore-scripts --omit=optional --global --prefix "$work/global" "$work/$main"
+    cmp "$work/global/share/man/man1/se.1" "$here/man/se.1"
+    echo "works: npm install --global brings the man page" ;;
+esac
+
 ln -s "$here/node_modules/typescript" "$here/node_modules/@types" "$work/" 2>/dev/null || true
 compile() {
   node "$here/node_modules/typescript/bin/tsc" --noEmit --strict --target es2022 --lib es2023,esnext.disposable \

@@ -69,6 +69,16 @@ test('a symbolic link stays one', async (t) => {
   t.is(readFileSync(join(folder, 'dotfiles/real.toml'), 'utf8'), '# dots\nstore = "file"\n')
 })
 
+test('a symbolic link that leads to nothing yet stays one, and the file is made where it points to', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'se-write-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  symlinkSync('second.toml', join(folder, 'config.toml'))
+  symlinkSync('dotfiles/none.toml', join(folder, 'second.toml'))
+  await writeConfig(join(folder, 'config.toml'), { store: 'file' })
+  t.is(readFileSync(join(folder, 'dotfiles/none.toml'), 'utf8'), 'store = "file"\n')
+  for (const link of ['config.toml', 'second.toml']) t.true(lstatSync(join(folder, link)).isSymbolicLink())
+})
+
 test('whatever the file holds, a written choice is read back and the other settings stay, or nothing is written', async (t) => {
   const comment = fc.constantFrom('', ' # store = "keychain"', '#')
   const line = fc.oneof(

@@ -4,7 +4,7 @@
  */
 
 /** What the shell offers where a flag's value or an argument is typed. */
-export type Completion = 'id' | 'file' | 'folder' | 'command' | 'none'
+export type Completion = 'id' | 'file'
 
 /** A flag, such as `--force` or `--output FILE`. */
 export interface Flag {
@@ -26,7 +26,7 @@ export interface Flag {
   readonly excludes?: readonly string[]
   /** Flags of which one must be given for this one to mean something. */
   readonly needs?: readonly string[]
-  /** What the shell offers for the value: `none` by default. */
+  /** What the shell offers for the value: nothing by default. */
   readonly complete?: Completion
 }
 
@@ -40,7 +40,7 @@ export interface Positional {
   readonly repeat?: boolean
   /** The only words that are allowed. */
   readonly choices?: readonly string[]
-  /** What the shell offers for it: `none` by default. */
+  /** What the shell offers for it: nothing by default. */
   readonly complete?: Completion
 }
 

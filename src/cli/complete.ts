@@ -10,7 +10,7 @@ export interface Candidate {
 
 /** What is offered: words of ours, or what the shell itself knows. */
 export interface Offer {
-  readonly kind: 'words' | 'files' | 'folders' | 'programs'
+  readonly kind: 'words' | 'files' | 'programs'
   readonly words: readonly Candidate[]
 }
 
@@ -160,8 +160,6 @@ async function offer(
       )
     case 'file':
       return { kind: 'files', words: [] }
-    case 'folder':
-      return { kind: 'folders', words: [] }
     default:
       return NOTHING
   }

@@ -8,13 +8,14 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
 import { createError } from '../errors/secrets-error.js'
 import { parseFile } from './config.js'
 import { SETTINGS, type SettingName } from './settings.js'
@@ -38,6 +39,7 @@ export async function writeConfig(file: string, changes: Changes): Promise<void>
     mode = statSync(target).mode & 0o777
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(file, error)
+    target = endOfLinks(file)
   }
   const text = await changedText(old, changes, file)
   if (text === old) return
@@ -100,6 +102,18 @@ function commentOf(line: string): string {
 
 function sameSettings(left: ReadonlyMap<string, unknown>, right: ReadonlyMap<string, unknown>): boolean {
   return left.size === right.size && [...left].every(([key, value]) => right.has(key) && right.get(key) === value)
+}
+
+/** Where links lead to that end at nothing. */
+function endOfLinks(file: string): string {
+  let link: string
+  try {
+    link = readlinkSync(file)
+  } catch {
+    return file // no link, or not there
+  }
+  // Not `join`: what `..` means after a linked folder is the system's to say.
+  return endOfLinks(isAbsolute(link) ? link : `${dirname(file)}/${link}`)
 }
 
 function sync(path: string, flags: 'r' | 'r+'): void {

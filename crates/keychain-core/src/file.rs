@@ -53,11 +53,14 @@ pub fn create(options: &FileOptions, passphrase: Option<&SecretBytes>) -> Result
     let _lock = disk::lock(store)?;
     for path in [store, identity_path] {
         if path.symlink_metadata().is_ok() {
-            return Err(Error::new(Code::Exists, format!("{} is there already", path.display()))
-                .with_detail("path", path.display())
-                .with_hint(
-                    "an identity that has lost its store still opens backups of it: move it away, do not delete it",
-                ));
+            let error = Error::new(Code::Exists, format!("{} is there already", path.display()))
+                .with_detail("path", path.display());
+            // It may be the key of another store beside this one, or of backups.
+            return Err(if path == identity_path {
+                error.with_hint("name another key for the new store with --identity; this one may open another store")
+            } else {
+                error
+            });
         }
     }
     let identity = Identity::generate();

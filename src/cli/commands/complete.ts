@@ -7,9 +7,7 @@ export const command: Command = {
   name: '__complete',
   summary: 'complete an unfinished command line, for the shells',
   usage: ['-- WORD...'],
-  description: [
-    'The first line is words, files, folders or programs; each further line a word, a tab and its meaning.',
-  ],
+  description: ['The first line is words, files or programs; each further line a word, a tab and its meaning.'],
   flags: [],
   positionals: [],
   rest: { name: 'WORD', optional: true },

@@ -23,7 +23,6 @@ _se() {
   local last=\${current#"$head"}
   case $kind in
     files) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$last") ;;
-    folders) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$last") ;;
     programs) mapfile -t COMPREPLY < <(compgen -c -- "$last") ;;
   esac
 }
@@ -34,17 +33,15 @@ const ZSH = `#compdef se
 # Completion of se for zsh: eval "$(se completion zsh)", after compinit
 _se() {
   local kind word note
-  local -a answers plain
+  local -a answers
   {
     IFS= read -r kind
     while IFS=$'\\t' read -r word note; do
-      plain+=("$word")
       answers+=("\${word//:/\\\\:}\${note:+:$note}")
     done
   } < <("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
   case $kind in
     files) _files ;;
-    folders) _files -/ ;;
     programs) _command_names -e ;;
     *) (( \${#answers} )) && _describe -V 'se' answers ;;
   esac
@@ -60,8 +57,6 @@ function __se_complete
     switch "$kind"
         case files
             __fish_complete_path (commandline -ct)
-        case folders
-            __fish_complete_directories (commandline -ct) ''
         case programs
             complete -C (commandline -ct)
         case '*'

@@ -12,7 +12,7 @@ export const command: Command = {
   usage: ['[COMMAND]'],
   description: ['Without a command, lists them all. `se COMMAND --help` shows the same text.'],
   flags: [],
-  positionals: [{ name: 'COMMAND', repeat: true, complete: 'command' }],
+  positionals: [{ name: 'COMMAND', repeat: true }],
   examples: [
     { note: 'what set reads, and from where', command: 'se help set' },
     { note: 'a command of a command', command: 'se help store use' },

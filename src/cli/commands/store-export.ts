@@ -19,7 +19,11 @@ export const command: Command = {
   ],
   examples: [
     { note: 'into the keychain', command: 'se store export keychain' },
-    { note: 'a part, into another file', command: "se store export file 'ci/**' --path ci.age --identity ci-key.age" },
+    {
+      note: 'a file of its own for CI, which only ci.toml chooses',
+      command: 'SE_CONFIG=ci.toml se store use file --key-file --path ci.age --identity ci-key.age',
+    },
+    { note: 'a part into that file', command: "se store export file 'ci/**' --path ci.age --identity ci-key.age" },
   ],
   run: (context) => copySecrets(context, 'export'),
 }
