@@ -1,5 +1,7 @@
 //! The keychain of this operating system: Secret Service, Keychain or Credential Manager.
 
+use std::time::Duration;
+
 use crate::{Result, Store};
 
 /// How to open the OS keychain.
@@ -11,11 +13,19 @@ pub struct KeychainOptions {
     pub group: String,
     /// The service name of the items; `docker-pass-cli` unless told otherwise.
     pub name: String,
+    /// How long a write waits for another program that writes to the same Secret Service: 30 seconds unless told
+    /// otherwise. Then it fails with `StoreUnavailable` (detail `pid`). Other keychains need no such turns.
+    pub writer_wait: Duration,
 }
 
 impl Default for KeychainOptions {
     fn default() -> Self {
-        Self { interactive: true, group: "com.docker.docker-pass".into(), name: "docker-pass-cli".into() }
+        Self {
+            interactive: true,
+            group: "com.docker.docker-pass".into(),
+            name: "docker-pass-cli".into(),
+            writer_wait: Duration::from_secs(30),
+        }
     }
 }
 

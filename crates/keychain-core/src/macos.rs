@@ -29,7 +29,7 @@ const METADATA_PREFIX: &str = "x_";
 
 /// Opens the user's default keychain.
 pub(crate) fn open(options: KeychainOptions) -> Result<Box<dyn Store>> {
-    let KeychainOptions { interactive, group, name } = options;
+    let KeychainOptions { interactive, group, name, .. } = options;
     let items = Items::new(default_keychain()?, name.clone());
     Ok(Box::new(Keychain { items, group, name, interactive }))
 }

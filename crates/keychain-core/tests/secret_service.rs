@@ -6,12 +6,17 @@ mod contract;
 #[path = "support/keyring.rs"]
 mod keyring;
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use futures_util::StreamExt;
 
 use contract::{Fixture, every_operation_fails_with, id, new_item, pattern};
 use keychain_core::keychain::{self, KeychainOptions};
 use keychain_core::{Code, Selection};
 use keyring::Keyring;
+use zbus::Message;
 
 const GROUP: (&str, &str) = ("service:group", "com.docker.docker-pass");
 const NAME: (&str, &str) = ("service:name", "docker-pass-cli");
@@ -121,6 +126,108 @@ fn duplicates_are_counted_and_a_write_leaves_one() {
     store.set_many(vec![new_item("a", b"new")], true).unwrap();
     assert_eq!(store.get(&id("a")).unwrap().value.as_bytes(), b"new");
     assert_eq!(keyring.items(&[GROUP, NAME, ("id", "a")]).len(), 1);
+}
+
+/// Starts this test program again as a writer of `race/<n>` for each line of its input, whose metadata is its own.
+fn start_writer(keyring: &Keyring, own: usize) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writer", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("WRITER_BUS", keyring.address())
+        .env("WRITER_OWN", own.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "run by another test here, as a process of its own"]
+fn writer() {
+    let options = KeychainOptions { interactive: false, ..KeychainOptions::default() };
+    let store = keychain::open_on_bus(&std::env::var("WRITER_BUS").unwrap(), options).unwrap();
+    let own = std::env::var("WRITER_OWN").unwrap();
+    for line in std::io::stdin().lines() {
+        let mut item = new_item(&format!("race/{}", line.unwrap()), own.as_bytes());
+        item.metadata.insert("own".into(), own.clone());
+        let done = match store.set_many(vec![item], false) {
+            Ok(()) => "written".to_owned(),
+            Err(error) => format!("{:?}", error.code()),
+        };
+        // In one write, and apart from what the test harness writes.
+        std::io::stdout().write_all(format!("\nracer: {done}\n").as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn of_processes_that_store_the_same_new_id_one_does() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    let mut writers: Vec<_> = (0..8).map(|own| start_writer(&keyring, own)).collect();
+    let mut inputs: Vec<_> = writers.iter_mut().map(|writer| writer.stdin.take().unwrap()).collect();
+    let mut outputs: Vec<_> =
+        writers.iter_mut().map(|writer| BufReader::new(writer.stdout.take().unwrap()).lines()).collect();
+    for round in 0..12 {
+        for input in &mut inputs {
+            input.write_all(format!("{round}\n").as_bytes()).unwrap();
+        }
+        let told = |line: std::io::Result<String>| line.unwrap().strip_prefix("racer: ").map(str::to_owned);
+        let mut done: Vec<_> = outputs.iter_mut().map(|lines| lines.find_map(told).unwrap()).collect();
+        done.sort();
+        assert_eq!(done, ["Exists", "Exists", "Exists", "Exists", "Exists", "Exists", "Exists", "written"]);
+        let name = format!("race/{round}");
+        let item = store.get(&id(&name)).unwrap();
+        assert_eq!(item.value.as_bytes(), item.info.metadata["own"].as_bytes());
+        assert_eq!(keyring.items(&[GROUP, NAME, ("id", &name)]).len(), 1);
+    }
+    drop(inputs);
+    assert!(writers.iter_mut().all(|writer| writer.wait().unwrap().success()));
+}
+
+/// Owns the name that writers queue for, as one of them would that stands still.
+fn standstill(keyring: &Keyring) -> zbus::Connection {
+    let bus = zbus::block_on(zbus::connection::Builder::address(keyring.address()).unwrap().build()).unwrap();
+    zbus::block_on(bus.request_name("dev.se_native.KeyringWriter")).unwrap();
+    bus
+}
+
+#[test]
+fn a_writer_that_stands_still_delays_no_reader_and_other_writers_only_so_long() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    keyring.open().set_many(vec![new_item("a", b"v")], false).unwrap();
+    let writer_wait = Duration::from_millis(50);
+    let options = KeychainOptions { interactive: false, writer_wait, ..KeychainOptions::default() };
+    let store = keyring.try_open(options).unwrap();
+    let other = standstill(&keyring);
+    assert_eq!(store.get(&id("a")).unwrap().value.as_bytes(), b"v");
+    assert_eq!(store.list(&pattern("**")).unwrap().len(), 1);
+    for error in [
+        store.set_many(vec![new_item("b", b"v")], true).unwrap_err(),
+        store.rename(&id("a"), &id("b"), true).unwrap_err(),
+        store.delete(&id("a")).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), Code::StoreUnavailable);
+        let pid = std::process::id().to_string();
+        assert!(error.details().contains(&("pid", pid.clone())) && error.hint().unwrap().contains(&pid), "{error:?}");
+    }
+    // Those that gave up do not wait any more: the name is free once its owner has ended.
+    zbus::block_on(other.close()).unwrap();
+    keyring.open().delete(&id("a")).unwrap();
+    store.set_many(vec![new_item("b", b"v")], true).unwrap();
+}
+
+#[test]
+fn a_writer_goes_on_once_the_one_before_has_ended() {
+    let Some(keyring) = Keyring::start("unlocked") else { return };
+    let store = keyring.open();
+    let other = standstill(&keyring);
+    let mut monitor = Monitor::start(&keyring);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| store.set_many(vec![new_item("a", b"v")], false));
+        monitor.until("RequestName");
+        zbus::block_on(other.close()).unwrap();
+        waiting.join().unwrap().unwrap();
+    });
+    assert_eq!(store.get(&id("a")).unwrap().value.as_bytes(), b"v");
 }
 
 #[test]
@@ -297,6 +404,12 @@ impl Monitor {
         Self(stream)
     }
 
+    /// Waits for a call of this name.
+    fn until(&mut self, name: &str) {
+        let is_it = |message: Message| message.header().member().is_some_and(|member| member.as_str() == name);
+        while !is_it(zbus::block_on(self.0.next()).unwrap().unwrap()) {}
+    }
+
     /// The calls that something makes, by name.
     fn calls<T>(&mut self, keyring: &Keyring, something: impl FnOnce() -> T) -> Vec<String> {
         something();
@@ -341,4 +454,10 @@ fn what_is_known_costs_no_call_and_values_cost_one() {
     assert_eq!(calls(&|| drop(fresh.list(&pattern("**")).unwrap())), [""; 0]);
     assert_eq!(calls(&|| drop(store.get(&id("a/3")).unwrap())), ["GetId", "SearchItems", "GetSecret", "GetAll"]);
     assert_eq!(calls(&|| drop(store.get(&id("a/3")).unwrap())), ["GetSecret"]);
+
+    // To write takes one more than that: nobody answers `ReleaseName`.
+    let write = calls(&|| store.set_many(vec![new_item("a/3", b"w")], true).unwrap());
+    assert_eq!(write, ["RequestName", "SearchItems", "GetAll", "SetSecret", "ReleaseName"]);
+    let create = calls(&|| store.set_many(vec![new_item("a/9", b"w")], false).unwrap());
+    assert_eq!(create, ["RequestName", "SearchItems", "Get", "CreateItem", "ReleaseName"]);
 }

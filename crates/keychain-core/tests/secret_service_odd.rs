@@ -51,6 +51,14 @@ fn a_prompt_that_is_declined_is_told_apart() {
 }
 
 #[test]
+fn a_writer_lets_others_write_while_a_person_is_asked() {
+    let Some((store, fake, _bus)) = start(locked(Unlocking::Agreed), true) else { return };
+    store.delete(&Id::parse("a").unwrap()).unwrap();
+    let state = fake.state.lock().unwrap();
+    assert_eq!((state.prompts, state.prompted_in_turn), (1, false));
+}
+
+#[test]
 fn without_leave_to_ask_no_prompt_is_shown() {
     let Some((store, fake, _bus)) = start(locked(Unlocking::Agreed), false) else { return };
     assert_eq!(get(&*store).unwrap_err().code(), Code::InteractionRequired);

@@ -20,6 +20,10 @@ pub(super) const COLLECTION_INTERFACE: &str = "org.freedesktop.Secret.Collection
 pub(super) const ITEM_INTERFACE: &str = "org.freedesktop.Secret.Item";
 pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
+/// The bus itself, which keeps the names on it.
+pub(super) const DAEMON: &str = "org.freedesktop.DBus";
+pub(super) const DAEMON_PATH: &str = "/org/freedesktop/DBus";
+
 /// A connection to the session bus.
 pub(super) struct Bus {
     pub(super) connection: Connection,
@@ -58,9 +62,7 @@ impl Bus {
         B: Serialize + DynamicType,
         R: DeserializeOwned + Type,
     {
-        const DAEMON: &str = "org.freedesktop.DBus";
-        let reply =
-            self.connection.call_method(Some(DAEMON), "/org/freedesktop/DBus", Some(DAEMON), method, body).await?;
+        let reply = self.connection.call_method(Some(DAEMON), DAEMON_PATH, Some(DAEMON), method, body).await?;
         Ok(reply.body().deserialize()?)
     }
 

@@ -6,6 +6,8 @@
 //! is then as stale as a signal that has not been delivered. A value is always fetched, and is given out only when no
 //! signal that came before it says that its item is another now.
 //!
+//! Writers on one bus take turns (see [`turn`]); readers never wait for them.
+//!
 //! See the Secret Service API 0.2, <https://specifications.freedesktop.org/secret-service-spec/0.2/>.
 
 mod bus;
@@ -17,6 +19,7 @@ mod link;
 mod prompt;
 mod session;
 mod store;
+mod turn;
 mod watch;
 
 use bus::Bus;

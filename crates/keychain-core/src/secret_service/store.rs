@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::failure::{Failure, Outcome, no_service};
 use super::items::Service;
 use super::link::{Link, find_collection};
 use super::prompt;
+use super::turn::Turn;
 use crate::keychain::KeychainOptions;
 use crate::limits::check_new;
 use crate::{
@@ -39,13 +40,14 @@ static WRITES: AtomicU64 = AtomicU64::new(0);
 pub(super) struct SecretServiceStore {
     service: Service,
     interactive: bool,
+    writer_wait: Duration,
     bus_address: Option<String>,
     link: Mutex<Option<Arc<Link>>>,
     /// The connection that the store was opened with, until the first link takes it.
     first_bus: Mutex<Option<Bus>>,
     /// One thread asks a person at a time; the others find the collection unlocked afterwards.
     unlocking: Mutex<()>,
-    /// One thread writes at a time, so that two of this process never make the same item.
+    /// One thread of this connection writes at a time; the bus sees to the others.
     writing: Mutex<()>,
     seen_writes: AtomicU64,
 }
@@ -59,6 +61,7 @@ impl SecretServiceStore {
         Self {
             service: Service { group: options.group, name: options.name },
             interactive: options.interactive,
+            writer_wait: options.writer_wait,
             bus_address,
             link: Mutex::new(None),
             first_bus: Mutex::new(Some(bus)),
@@ -141,6 +144,21 @@ impl SecretServiceStore {
         }
         link.watch.catch_up();
         Ok(())
+    }
+
+    /// Writes something on a link, while nobody else on the bus does. Ends before a person is asked to unlock: that may
+    /// take long, and the whole of it is done again then.
+    fn write_on_link<T, F: Future<Output = Outcome<T>>>(&self, step: impl Fn(Arc<Link>) -> F) -> Result<T> {
+        let _turn = lock(&self.writing);
+        let step = &step;
+        let done = self.on_link(|link| async move {
+            let turn = Turn::take(&link.bus, self.writer_wait).await?;
+            let done = step(link.clone()).await;
+            turn.give_back().await;
+            done
+        });
+        self.wrote();
+        done
     }
 
     /// Says that something was written, to the other stores of this process.
@@ -364,6 +382,21 @@ impl SecretServiceStore {
         Ok(None)
     }
 
+    /// Writes what was not written yet, and counts it.
+    async fn set_on(&self, link: &Link, new: &[NewItem], overwrite: bool, written: &AtomicUsize) -> Outcome<()> {
+        let rest = &new[written.load(Ordering::Relaxed)..];
+        let ids: Vec<_> = rest.iter().map(|item| item.id.clone()).collect();
+        let found = self.find(link, &ids).await?;
+        if let Some(at) = found.iter().position(|paths| !overwrite && !paths.is_empty()) {
+            return Err(exists(&ids[at]).into());
+        }
+        for (item, paths) in rest.iter().zip(found) {
+            self.write(link, item, &paths).await?;
+            written.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     async fn write(&self, link: &Link, new: &NewItem, paths: &[OwnedObjectPath]) -> Outcome<()> {
         let label = self.service.label(&new.id);
         let attributes = self.service.attributes(&new.id, &new.metadata);
@@ -452,40 +485,27 @@ impl Store for SecretServiceStore {
         if new.is_empty() {
             return Ok(());
         }
-        let _turn = lock(&self.writing);
-        let ids: Vec<_> = new.iter().map(|item| item.id.clone()).collect();
-        let ids = &ids;
-        let found = self.on_link(|link| async move { self.find(&link, ids).await })?;
-        if let Some(at) = found.iter().position(|paths| !overwrite && !paths.is_empty()) {
-            return Err(exists(&ids[at]));
+        let written = AtomicUsize::new(0);
+        let (items, count) = (&new, &written);
+        let done = self.write_on_link(|link| async move { self.set_on(&link, items, overwrite, count).await });
+        match written.into_inner() {
+            0 => done,
+            written => done.map_err(|error| error.with_detail("written", written)),
         }
-        for (written, (item, paths)) in new.iter().zip(found).enumerate() {
-            let paths = &paths;
-            let done = self.on_link(|link| async move { self.write(&link, item, paths).await });
-            self.wrote();
-            done.map_err(|error| if written > 0 { error.with_detail("written", written) } else { error })?;
-        }
-        Ok(())
     }
 
     fn delete(&self, id: &Id) -> Result<()> {
-        let _turn = lock(&self.writing);
-        let done = self.on_link(|link| async move {
+        self.write_on_link(|link| async move {
             let paths = link.search_id(id).await?;
             if paths.is_empty() {
                 return Err(not_found(id).into());
             }
             link.delete(&paths, self.interactive).await
-        });
-        self.wrote();
-        done
+        })
     }
 
     fn rename(&self, from: &Id, to: &Id, overwrite: bool) -> Result<()> {
-        let _turn = lock(&self.writing);
-        let done = self.on_link(|link| async move { self.rename_on(&link, from, to, overwrite).await });
-        self.wrote();
-        done
+        self.write_on_link(|link| async move { self.rename_on(&link, from, to, overwrite).await })
     }
 }
 

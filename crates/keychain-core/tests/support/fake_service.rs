@@ -58,6 +58,8 @@ pub(crate) struct Behaviour {
     pub(crate) flaw: Flaw,
     pub(crate) unlocks: u32,
     pub(crate) prompts: u32,
+    /// Whether a writer had its turn while it prompted.
+    pub(crate) prompted_in_turn: bool,
     pub(crate) dismissals: u32,
     /// The key of the session.
     pub(crate) key: [u8; 16],
@@ -198,6 +200,10 @@ struct Item(State);
 
 #[interface(name = "org.freedesktop.Secret.Item")]
 impl Item {
+    fn delete(&self) -> Result<OwnedObjectPath, SecretError> {
+        self.0.lock().unwrap().read().map(|_| path("/"))
+    }
+
     fn get_secret(&self, _session: ObjectPath<'_>) -> Result<(Secret,), SecretError> {
         Ok((self.0.lock().unwrap().read()?,))
     }
@@ -219,8 +225,11 @@ struct Prompt(State);
 #[interface(name = "org.freedesktop.Secret.Prompt")]
 impl Prompt {
     async fn prompt(&self, _window: &str, #[zbus(signal_emitter)] emitter: SignalEmitter<'_>) -> fdo::Result<()> {
+        let bus = fdo::DBusProxy::new(emitter.connection()).await?;
+        let in_turn = bus.name_has_owner("dev.se_native.KeyringWriter".try_into().unwrap()).await?;
         let dismissed = {
             let mut state = self.0.lock().unwrap();
+            state.prompted_in_turn |= in_turn;
             state.prompts += 1;
             let dismissed = !matches!(state.unlocking, Unlocking::Agreed);
             state.locked &= dismissed;
