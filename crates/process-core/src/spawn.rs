@@ -45,6 +45,7 @@ pub fn spawn(arguments: &[Vec<u8>], environment: &Environment) -> Result<i32> {
     unsafe { SetConsoleCtrlHandler(Some(pass_over), 0) };
     let status = status.map_err(|error| {
         Error::new(Code::CommandNotExecutable, format!("{} cannot be executed", path.display()))
+            .with_detail("command", String::from_utf8_lossy(&arguments[0]))
             .with_detail("path", path.display())
             .with_source(error)
     })?;
