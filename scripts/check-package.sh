@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD
-lts=24
+lts=26
 for file in dist/index.js dist/cli.cjs; do
   [ -e "$file" ] || { echo "check-package: $file is not there: npm run build" >&2; exit 1; }
 done

@@ -13,7 +13,7 @@ wanted=(cc:gcc)
 [ "$(uname -s)" = Linux ] || wanted=()
 if [ "${1:-}" = --tests ] && [ "$(uname -s)" = Linux ]; then
   wanted+=(dbus-daemon:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools age:age tmux:tmux
-    python3:python3 gdb:gdb strace:strace zsh:zsh fish:fish man:man-db)
+    python3:python3 strace:strace zsh:zsh fish:fish man:man-db c++:g++)
 fi
 missing=()
 for pair in "${wanted[@]:+${wanted[@]}}"; do
@@ -34,6 +34,10 @@ has node || fail "Node.js is missing" "install Node.js 20.19 or newer: https://n
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
   fail "Node.js $(node --version) is too old" "install Node.js 20.19 or newer: https://nodejs.org"
 has cargo || fail "the Rust tool chain is missing" "install it with rustup: https://rustup.rs"
+if [ "${1:-}" = --tests ]; then
+  has go || has actionlint || fail "Go is missing: the tests check the workflows with actionlint, a Go program" \
+    "install Go 1.24 or newer (https://go.dev), or actionlint itself"
+fi
 
 # What was made from these very files is kept.
 stamp() { cat "$@" | cksum; }

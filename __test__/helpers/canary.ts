@@ -17,15 +17,18 @@ export function canaryInFiles(canary: Canary, folder: string): string[] {
 /**
  * Every place in the writable memory of a process where the canary is: `mapping: form`. Linux only. Never scan the
  * process that holds the canary itself.
+ * @param where - `dumped`: only where a core would have it, which is what smaps(5) does not flag `dd`.
  */
-export function canaryInMemory(canary: Canary, pid: number): string[] {
+export function canaryInMemory(canary: Canary, pid: number, where: 'anywhere' | 'dumped' = 'anywhere'): string[] {
   const found = new Set<string>()
+  const left = where === 'dumped' ? notDumped(pid) : new Set()
   const memory = openSync(`/proc/${pid}/mem`, 'r')
   try {
     for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
       const match = /^([0-9a-f]+)-([0-9a-f]+) rw\S+ \S+ \S+ \S+\s*(.*)$/.exec(line)
       if (match === null) continue
       const [, from, to, name] = match as unknown as [string, string, string, string]
+      if (left.has(from)) continue
       for (const form of scan(memory, Number.parseInt(from, 16), Number.parseInt(to, 16), canary)) {
         found.add(`${name || 'anonymous memory'}: ${form}`)
       }
@@ -34,6 +37,13 @@ export function canaryInMemory(canary: Canary, pid: number): string[] {
     closeSync(memory)
   }
   return [...found]
+}
+
+/** Where the mappings begin that cores leave out. */
+function notDumped(pid: number): Set<string> {
+  const mapping = /^([0-9a-f]+)-[0-9a-f]+ [\s\S]*?^VmFlags:(.*)$/gm
+  const all = [...readFileSync(`/proc/${pid}/smaps`, 'utf8').matchAll(mapping)]
+  return new Set(all.filter(([, , flags]) => / dd /.test(` ${flags} `)).map(([, from]) => from as string))
 }
 
 const CHUNK = 8 << 20

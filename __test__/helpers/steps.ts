@@ -10,13 +10,13 @@ export class Steps {
   readonly #lines: AsyncIterator<string>
   readonly #reader: Interface
 
-  /** Starts a file of `__test__/fixtures`. */
-  constructor(fixture: string, options: { nodeArguments?: string[]; args?: string[] } = {}) {
+  /** Starts a file of `__test__/fixtures`. `cores` is a folder for the core that it leaves when it is made to. */
+  constructor(fixture: string, options: { nodeArguments?: string[]; args?: string[]; cores?: string } = {}) {
     const path = fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url))
-    const nodeArguments = ['--import=tsx', ...(options.nodeArguments ?? [])]
-    this.#child = spawn(process.execPath, [...nodeArguments, path, ...(options.args ?? [])], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const nodeArguments = [`--import=${import.meta.resolve('tsx')}`, ...(options.nodeArguments ?? [])]
+    const limit = options.cores === undefined ? '' : `ulimit -c unlimited; cd '${options.cores}'; `
+    const program = [process.execPath, ...nodeArguments, path, ...(options.args ?? [])]
+    this.#child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...program], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#reader = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream })
     this.#lines = this.#reader[Symbol.asyncIterator]()
   }
