@@ -78,8 +78,8 @@ fn write_all(fd: i32, bytes: &[u8]) -> io::Result<()> {
 /// A link stays, and what it leads to is written: a file as above, one that is not there yet too; a pipe or device as it
 /// is; one of this process's own descriptors (/dev/stdout, /dev/fd/3) from where it stands, as [`write_to`] does.
 ///
-/// Folder missing, or the path names a folder → `InvalidOption`; not permitted → `AccessDenied`; the system fails →
-/// `OutputFailure`.
+/// Folder missing, or the path names a folder → `InvalidOption`; not permitted, or a link that somebody else left in a
+/// folder for everybody → `AccessDenied`; the system fails → `OutputFailure`.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let result = match target(path) {
         Ok(Target::Descriptor(fd)) => return write_to(fd, bytes),
@@ -102,24 +102,48 @@ enum Target {
     File(PathBuf),
 }
 
-/// As many links as Linux follows.
-const MAX_LINKS: usize = 40;
-
 fn target(path: &Path) -> io::Result<Target> {
     let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
+    loop {
         if let Some(fd) = own_descriptor(&path) {
             return Ok(Target::Descriptor(fd));
         }
         match fs::symlink_metadata(&path) {
-            Ok(facts) if facts.is_symlink() => path = folder_of(&path).join(fs::read_link(&path)?),
+            Ok(facts) if facts.is_symlink() => {
+                // Links that go round are the system's to find.
+                if let Err(error) = fs::metadata(&path)
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    return Err(error);
+                }
+                if !may_follow(&facts, folder_of(&path))? {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                path = folder_of(&path).join(fs::read_link(&path)?);
+            }
             Ok(facts) if facts.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(facts) if !facts.is_file() => return Ok(Target::Special(path)),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => return Ok(Target::File(path)),
         }
     }
-    Err(io::Error::other("too many symbolic links"))
+}
+
+/// Linux's own rule (fs.protected_symlinks): in a sticky folder that everybody may write to, such as /tmp, a link is
+/// followed where it is the caller's or the folder's owner's. Another may have been left there to have a file replaced.
+#[cfg(unix)]
+fn may_follow(link: &fs::Metadata, folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let folder = fs::metadata(folder)?;
+    // SAFETY: cannot fail.
+    let own = unsafe { libc::geteuid() };
+    Ok(folder.mode() & 0o1002 != 0o1002 || link.uid() == own || link.uid() == folder.uid())
+}
+
+#[cfg(windows)]
+#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
+fn may_follow(_link: &fs::Metadata, _folder: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// The descriptor that `/proc/self/fd/N` or `/dev/fd/N` stands for. To follow such a link and open what it names would
@@ -264,6 +288,27 @@ mod tests {
         let link = folder.0.join("link");
         symlink("link", &link).unwrap();
         assert_eq!(write_file(&link, b"x").unwrap_err().code(), Code::OutputFailure);
+    }
+
+    #[test]
+    fn a_link_that_somebody_else_left_in_a_shared_folder_is_not_followed() {
+        use std::os::unix::fs::{chown, lchown};
+        let folder = Folder::new();
+        let (shared, file) = (folder.0.join("shared"), folder.0.join("mine"));
+        let link = shared.join("link");
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777)).unwrap();
+        fs::write(&file, "mine").unwrap();
+        symlink(&file, &link).unwrap();
+        write_file(&link, b"followed").unwrap();
+        if lchown(&link, Some(1), None).is_err() {
+            return; // only root can play somebody else
+        }
+        assert_eq!(write_file(&link, b"x").unwrap_err().code(), Code::AccessDenied);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "followed");
+        lchown(&link, Some(2), None).unwrap();
+        chown(&shared, Some(2), None).unwrap();
+        write_file(&link, b"of the folder's owner").unwrap();
     }
 
     #[test]

@@ -11,6 +11,8 @@ export const command: Command = {
   description: [
     'Without a flag the value stays hidden. --reveal prints it alone, byte for byte; a line end is added on a terminal only. ' +
       'It is read from every plugin of the engine: one answer is wanted, and several are refused by name.',
+    'With --output a file is replaced; a link stays, and what it leads to is replaced; a pipe, a device, and what /dev/stdout ' +
+      'and /dev/fd/N stand for, are written to.',
   ],
   flags: [
     { name: 'reveal', short: 'r', summary: 'print the value' },
