@@ -42,10 +42,11 @@ pub struct FileOptions {
 }
 
 /// Makes a new identity file and an empty store, and the folders for them (0700). Either there already → `Exists`
-/// (detail `path`), and nothing is changed. A folder that others can write to → `LaxMode`.
+/// (detail `path`), and nothing is changed. Paths of which one would be written over the other → `InvalidOption`. A folder that others can write to → `LaxMode`.
 /// With a passphrase (UTF-8, not empty), the identity file is encrypted to it (scrypt, work factor 18: about a second).
 pub fn create(options: &FileOptions, passphrase: Option<&SecretBytes>) -> Result<()> {
     let FileOptions { store, identity: identity_path, .. } = options;
+    disk::check_apart(store, identity_path)?;
     for path in [store, identity_path] {
         disk::make_folder(path)?;
         disk::check_folder(path)?;
@@ -76,7 +77,7 @@ pub fn create(options: &FileOptions, passphrase: Option<&SecretBytes>) -> Result
 /// Opens the encrypted file. Reads nothing but file modes until the first operation.
 /// One of the files absent → `StoreUnavailable` (detail `path`): a store that was lost does not look empty. Readable or
 /// writable by others, or in a folder that others can write to → `LaxMode`, with the command that mends it. A symbolic
-/// link, or no regular file → `Unsupported`.
+/// link, or no regular file → `Unsupported`. Paths of which one would be written over the other → `InvalidOption`.
 pub fn open(options: FileOptions) -> Result<Box<dyn Store>> {
     FileStore::open(options).map(|store| Box::new(store) as _)
 }
@@ -169,6 +170,7 @@ struct Cache {
 impl FileStore {
     fn open(options: FileOptions) -> Result<Self> {
         let FileOptions { store, identity, .. } = &options;
+        disk::check_apart(store, identity)?;
         for path in [store, identity] {
             disk::check_folder(path)?;
             disk::open(path).map_err(|error| match error.code() {

@@ -70,6 +70,40 @@ fn creating_where_either_file_exists_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_store_and_an_identity_that_would_overwrite_each_other_are_refused_and_nothing_is_made() {
+    let place = Place::empty();
+    let within = |name: &str| place.folder.path().join(name);
+    fs::create_dir(within("there")).unwrap();
+    let mut pairs = vec![
+        ("x", "x"),
+        ("x", "there/../x"),
+        ("new/x", "new/deep/../x"),
+        ("x", "./x"),
+        ("x", "x.lock"),
+        ("x", ".x.tmp"),
+        (".x.tmp", "x"),
+    ];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(within("there"), within("link")).unwrap();
+        pairs.extend([("there/x", "link/x"), ("link/new/x", "there/new/x"), ("x", "link/../x")]);
+    }
+    let before = names_in(place.folder.path());
+    for (store, identity) in pairs {
+        let options = FileOptions { store: within(store), identity: within(identity), passphrase: None };
+        let error = file::create(&options, None).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidOption, "{store} {identity}");
+        assert!(error.hint().is_some());
+        assert_eq!(refused(options).code(), Code::InvalidOption, "{store} {identity}");
+        assert_eq!((names_in(place.folder.path()), names_in(&within("there"))), (before.clone(), vec![]));
+    }
+    // What is alike only in its name is not the same.
+    let options = FileOptions { store: within("x"), identity: within("there/x"), passphrase: None };
+    file::create(&options, None).unwrap();
+    set(&*file::open(options).unwrap(), "a", b"v");
+}
+
+#[test]
 fn creating_makes_the_folders() {
     let place = Place::empty();
     let store = place.folder.path().join("a/b/store.age");

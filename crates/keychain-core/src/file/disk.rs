@@ -87,6 +87,37 @@ pub(super) fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
     failure.with_source(error)
 }
 
+/// Refuses a store and an identity of which one would be written over the other: at one path, however it is written,
+/// or at that of a file which writing makes beside the other.
+pub(super) fn check_apart(store: &Path, identity: &Path) -> Result<()> {
+    let of_store = [real_path(store), real_path(&lock_path(store)), real_path(&temporary_path(store))];
+    let of_identity = [real_path(identity), real_path(&temporary_path(identity))];
+    if !of_store.iter().any(|path| of_identity.contains(path)) {
+        return Ok(());
+    }
+    let paths = format!("the store {} and its identity {}", store.display(), identity.display());
+    Err(Error::new(Code::InvalidOption, format!("{paths} cannot be there both: one would overwrite the other"))
+        .with_detail("path", store.display())
+        .with_detail("identity", identity.display())
+        .with_hint("give them paths of their own, such as store.age and identity.age"))
+}
+
+/// The path without links and `..` in its folder, of which the end may not be there yet; in small letters where the
+/// system does not tell letters apart.
+fn real_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let real = real_folder(folder(&absolute)).join(absolute.file_name().unwrap_or_default());
+    if cfg!(any(target_os = "macos", windows)) { real.to_string_lossy().to_lowercase().into() } else { real }
+}
+
+fn real_folder(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => real_folder(parent).join(name),
+        (Some(parent), None) => folder(&real_folder(parent)).to_owned(),
+        (None, _) => path.to_owned(),
+    })
+}
+
 /// The folder that a file is in.
 pub(super) fn folder(path: &Path) -> &Path {
     match path.parent() {
@@ -189,9 +220,17 @@ fn beside(path: &Path, prefix: &str, suffix: &str) -> PathBuf {
     folder(path).join(name)
 }
 
+fn lock_path(store: &Path) -> PathBuf {
+    beside(store, "", ".lock")
+}
+
+fn temporary_path(path: &Path) -> PathBuf {
+    beside(path, ".", ".tmp")
+}
+
 /// Waits for the right to write this store and its identity. The lock file stays: removing it would let two in.
 pub(super) fn lock(store: &Path) -> Result<Lock> {
-    let path = beside(store, "", ".lock");
+    let path = lock_path(store);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     without_surprises(&mut options);
@@ -230,7 +269,7 @@ fn give_to_owner_of(_metadata: &Metadata, _file: &File) -> io::Result<()> {
 /// The caller holds the lock: the temporary file has a fixed name, so that one left behind by a writer that was killed
 /// is taken away by the next.
 pub(super) fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<File> {
-    let temporary = beside(path, ".", ".tmp");
+    let temporary = temporary_path(path);
     let failed = |error| failure("write", path, error);
     match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
