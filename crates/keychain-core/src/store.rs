@@ -36,7 +36,8 @@ pub struct NewItem {
     pub id: Id,
     /// The value, at most the store's [`Description::max_value_bytes`].
     pub value: SecretBytes,
-    /// The caller's own facts about it, at most [`crate::MAX_METADATA_BYTES`] in all, without NUL. Replaces what was there.
+    /// The caller's own facts about it, at most [`crate::MAX_METADATA_BYTES`] in all, without NUL. Replaces what was
+    /// there.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -87,9 +88,10 @@ pub trait Store: Send + Sync {
     /// Reads one secret. None under the id → `NotFound`; several → `Ambiguous` with detail `count`; else the value.
     fn get(&self, id: &Id) -> Result<Item>;
 
-    /// Reads many secrets in as few round trips as the store allows, sorted by id (by bytes).
-    /// The times may be missing where finding them takes time. Ids that are not there are left out; a pattern that matches none gives none. Several items under one of the
-    /// ids → `Ambiguous`. One that cannot be read fails the whole call: there is no partial answer.
+    /// Reads many secrets in as few round trips as the store allows, sorted by id (by bytes). The times may be missing
+    /// where finding them takes time. Ids that are not there are left out; a pattern that matches none gives none.
+    /// Several items under one of the ids → `Ambiguous`. One that cannot be read fails the whole call: there is no
+    /// partial answer.
     fn get_many(&self, selection: &Selection) -> Result<Vec<Item>>;
 
     /// Lists what matches, sorted by id (by bytes), each id once. Fetches no value.
@@ -101,9 +103,10 @@ pub trait Store: Send + Sync {
     }
 
     /// Writes secrets. All are checked first: an id twice among them, or a NUL in metadata → `InvalidOption` (detail
-    /// `id`); too long → `ValueTooLarge` (details `id`, `limit`); one that is there already, without `overwrite` → `Exists` (detail `id`); nothing is
-    /// written then. Replacing keeps the creation time where the store knows it, and removes duplicates of the id.
-    /// Where the store cannot write all at once and one write fails, detail `written` counts those that were.
+    /// `id`); too long → `ValueTooLarge` (details `id`, `limit`); one that is there already, without `overwrite` →
+    /// `Exists` (detail `id`); nothing is written then. Replacing keeps the creation time where the store knows it, and
+    /// removes duplicates of the id. Where the store cannot write all at once and one write fails, detail `written`
+    /// counts those that were.
     fn set_many(&self, items: Vec<NewItem>, overwrite: bool) -> Result<()>;
 
     /// Removes a secret, with its duplicates. None under the id → `NotFound`.

@@ -114,8 +114,12 @@ fn duplicates_are_counted_and_a_write_leaves_one() {
     let Some(keyring) = Keyring::start("unlocked") else { return };
     let store = keyring.open();
     for extra in ["1", "2", "3"] {
-        let item = [&["store", "--label=x"], &DOCKER[..], &["id", "a", "extra", extra]].concat();
+        let item = [&["store", "--label=x"], &DOCKER[..], &["id", "a", "x_extra", extra]].concat();
         keyring.run("secret-tool", &item, extra.as_bytes());
+    }
+    for fresh in (0..20).map(|_| keyring.open()) {
+        let listed = [fresh.list_untimed(&pattern("**")).unwrap(), fresh.list_untimed(&pattern("a")).unwrap()];
+        assert!(listed.iter().all(|list| list[0].metadata["extra"] == "3"), "{listed:?}");
     }
     let error = store.get(&id("a")).unwrap_err();
     assert_eq!(error.code(), Code::Ambiguous);

@@ -1,6 +1,7 @@
 //! The store: each operation of [`Store`] in terms of a link.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -282,15 +283,18 @@ impl SecretServiceStore {
                 None => self.all(&link, timed).await,
             }
         })?;
-        let mut listed: BTreeMap<Id, Arc<Info>> = BTreeMap::new();
-        for info in items.into_iter().filter_map(|known| known.info).filter(|info| pattern.matches(info.id.as_str())) {
-            // Of duplicates, the one that was written last.
-            let newer = listed.get(&info.id).is_none_or(|other| other.modified_at < info.modified_at);
-            if newer {
-                listed.insert(info.id.clone(), info);
-            }
-        }
-        Ok(listed.into_values().map(|info| (*info).clone()).collect())
+        let mut items: Vec<_> = items
+            .into_iter()
+            .filter_map(|known| Some((known.info?, known.path)))
+            .filter(|(info, _)| pattern.matches(info.id.as_str()))
+            .collect();
+        // Of duplicates, the one that was written last, else the one that was made last, as far as its path tells.
+        items.sort_by_cached_key(|(info, path)| {
+            let written = info.modified_at.filter(|_| timed);
+            (info.id.clone(), Reverse((written, path.as_str().len(), path.to_string())))
+        });
+        items.dedup_by(|(later, _), (kept, _)| later.id == kept.id);
+        Ok(items.into_iter().map(|(info, _)| (*info).clone()).collect())
     }
 
     async fn get_many_on(&self, link: &Link, selection: &Selection) -> Outcome<Vec<Item>> {
