@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { AccessError, openStore, Secret, type SecretsError, type Store, StoreError } from '../src/index.js'
+import { native } from '../src/native/load.js'
+import { unwrap } from '../src/native/outcome.js'
+import { handleFrom } from '../src/secret.js'
 import { Canary, createTestStore } from '../src/testing/index.js'
 import { canaryInFiles } from './helpers/canary.js'
 
@@ -32,6 +35,21 @@ for (const [kind, open] of Object.entries(stores)) {
     t.true(secret.resolvedAt instanceof Date)
     t.is(secret.plugin, undefined)
     store.close()
+  })
+
+  test(`${kind}: metadata may have any key`, async (t) => {
+    const store = await open(t)
+    const metadata = JSON.parse('{"__proto__":"a","constructor":"b","toString":"c","":"d","ü 1":"e","0":"f"}')
+    await store.set('a', 'x', { metadata })
+    const { metadata: got } = await store.get('a')
+    await store.set('b', 'x', { metadata: got })
+    const [copied] = await store.getMany(['b'])
+    const [, listed] = await store.list()
+    for (const facts of [got, (copied as Secret).metadata, listed?.metadata ?? {}]) {
+      t.deepEqual(Object.entries(facts).sort(), Object.entries(metadata).sort())
+      t.is(Object.getPrototypeOf(facts), Object.prototype)
+    }
+    t.is(Object.getPrototypeOf({}), Object.prototype)
   })
 
   test(`${kind}: a value may be bytes, a text or a secret, and empty`, async (t) => {
@@ -226,6 +244,53 @@ test('file: a passphrase is asked for when it is needed, once for all that wait'
   const both = await Promise.all([store.get('a'), store.get('a')])
   t.true(both.every((secret) => secret.equals(canary.bytes)))
   t.is(asked, 1)
+})
+
+test('file: after a wrong passphrase the next operation asks again', async (t) => {
+  const path = join(folder(t), 'store.age')
+  const made = await openStore({ kind: 'file', path, create: true, passphrase: 'right' })
+  await made.set('a', 'x')
+  const answers = ['wrong', 'wrong too', 'right', 'never asked for']
+  let asked = 0
+  const store = await openStore({ kind: 'file', path, passphrase: () => answers[asked++] as string })
+  for (const expected of [1, 2]) {
+    const waiting = await Promise.allSettled([store.get('a'), store.list(), store.set('b', 'y')])
+    for (const one of waiting) t.like(one, { status: 'rejected', reason: { code: 'SE_WRONG_KEY' } })
+    t.is(asked, expected)
+  }
+  const [a, list] = await Promise.all([store.get('a'), store.list()])
+  t.is(a.text(), 'x')
+  t.is(list.length, 1)
+  await store.set('b', 'y')
+  t.is(asked, 3)
+})
+
+test('file: a passphrase that another process has changed is asked for again', async (t) => {
+  const path = join(folder(t), 'store.age')
+  const made = await openStore({ kind: 'file', path, create: true, passphrase: 'first' })
+  await made.set('a', 'x')
+  let current = 'first'
+  const store = await openStore({ kind: 'file', path, passphrase: () => current })
+  t.is((await store.get('a')).text(), 'x')
+  const identity = join(path, '../identity.age')
+  const keys = { known: handleFrom('first'), next: handleFrom('second') }
+  unwrap(await native().changeStorePassphrase(path, identity, keys.known, keys.next))
+  unwrap(await native().rotateStoreKey(path, identity, keys.next))
+  await t.throwsAsync(store.get('a'), { code: 'SE_WRONG_KEY' })
+  current = 'second'
+  t.is((await store.get('a')).text(), 'x')
+})
+
+test('file: a store and a key at one path are refused, and nothing is made', async (t) => {
+  const place = folder(t)
+  const path = join(place, 'x')
+  for (const identity of [path, join(place, 'new/../x')]) {
+    const error = await t.throwsAsync(openStore({ kind: 'file', path, identity, create: true }), {
+      code: 'SE_INVALID_OPTION',
+    })
+    t.truthy((error as SecretsError).hint)
+  }
+  t.deepEqual(readdirSync(place), [])
 })
 
 test('file: without a passphrase that is needed the answer is SE_INTERACTION_REQUIRED, with a wrong one SE_WRONG_KEY', async (t) => {

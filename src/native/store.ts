@@ -42,6 +42,7 @@ export interface NativeStore {
   delete(id: string): Promise<Outcome<null>>
   rename(from: string, to: string, overwrite: boolean): Promise<Outcome<null>>
   providePassphrase(passphrase: SecretHandle): Outcome<null>
+  forgetPassphrase(): void
   close(): void
 }
 

@@ -24,8 +24,9 @@ export interface StoreOptions extends WaitOptions {
   /** The identity file that opens it. By default the configured one, or `identity.age` beside the store. */
   identity?: string | undefined
   /**
-   * What opens the identity file, where that is encrypted: a value, or a function that is asked when it is needed. By
-   * default `SE_PASSPHRASE`, or the first line of the file that `SE_PASSPHRASE_FILE` names.
+   * What opens the identity file, where that is encrypted: a value, or a function that is asked when it is needed. After
+   * a wrong answer (`SE_WRONG_KEY`) the next operation asks again. By default `SE_PASSPHRASE`, or the first line of the
+   * file that `SE_PASSPHRASE_FILE` names.
    */
   passphrase?: Passphrase | undefined
   /** Whether a `file` store that is not there is made; its identity is encrypted when `passphrase` is given. Default false. */

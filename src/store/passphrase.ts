@@ -11,11 +11,12 @@ export type PassphraseValue = Uint8Array | string | Secret
 /** A passphrase, or a function that is asked when one is needed, and may ask a person. */
 export type Passphrase = PassphraseValue | (() => PassphraseValue | Promise<PassphraseValue>)
 
-/** Gives a store its passphrase when it needs one, asking at most once at a time. */
+/** Gives a store its passphrase when it needs one, asking at most once at a time, and again after a wrong one. */
 export class PassphraseGiver {
   readonly #source: Passphrase
   #giving: Promise<void> | undefined
   #given = 0
+  #wrong = false
 
   /** @param source - Who knows the passphrase. */
   constructor(source: Passphrase) {
@@ -25,6 +26,20 @@ export class PassphraseGiver {
   /** How often it was given. What began before the last time does not need to ask again. */
   get given(): number {
     return this.#given
+  }
+
+  /** Takes back a passphrase that was found to be wrong, before something is begun that would use it. */
+  begin(store: NativeStore): void {
+    if (this.#wrong) store.forgetPassphrase()
+    this.#wrong = false
+  }
+
+  /**
+   * Notes that the passphrase did not open the store. Those that wait with it get the same answer; what begins later asks.
+   * @param given - What {@link given} was when it was used.
+   */
+  failed(given: number): void {
+    if (given === this.#given) this.#wrong = true
   }
 
   /** Gives the passphrase to the store. Rejects with whatever the function does. */
@@ -40,6 +55,7 @@ export class PassphraseGiver {
     try {
       unwrap(store.providePassphrase(handle))
       this.#given += 1
+      this.#wrong = false
     } finally {
       handle.dispose()
     }

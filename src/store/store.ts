@@ -223,11 +223,15 @@ export class Store {
   ): Promise<T> {
     const passphrase = this.#passphrase
     const work = async (): Promise<N> => {
-      const given = passphrase?.given
-      const outcome = await begin()
-      if (outcome.error?.code !== 'SE_INTERACTION_REQUIRED' || passphrase === undefined) return unwrap(outcome)
-      if (passphrase.given === given) await passphrase.provide(this.#native)
-      return unwrap(await begin())
+      if (passphrase === undefined) return unwrap(await begin())
+      passphrase.begin(this.#native)
+      for (;;) {
+        const { given } = passphrase
+        const outcome = await begin()
+        if (outcome.error?.code === 'SE_WRONG_KEY') passphrase.failed(given)
+        if (outcome.error?.code !== 'SE_INTERACTION_REQUIRED') return unwrap(outcome)
+        if (passphrase.given === given) await passphrase.provide(this.#native)
+      }
     }
     const limit = { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#timeoutMs }
     return wait({ what, begin: work, discard }, limit).then(convert)

@@ -88,6 +88,7 @@ export function faultyStore(store: NativeStore, faults: Faults): NativeStore {
     delete: async (id) => (await faults.begin('delete')) ?? store.delete(id),
     rename: async (from, to, overwrite) => (await faults.begin('rename')) ?? store.rename(from, to, overwrite),
     providePassphrase: (passphrase) => store.providePassphrase(passphrase),
+    forgetPassphrase: () => store.forgetPassphrase(),
     close: () => store.close(),
   }
 }

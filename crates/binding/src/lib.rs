@@ -2,6 +2,7 @@
 
 mod held;
 pub mod matcher;
+mod metadata;
 pub mod outcome;
 pub mod process;
 pub mod protection;

@@ -10,6 +10,7 @@ use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use process_core::{EditFile, Environment, Format, MAX_VARIABLE_BYTES, Mode, Problem};
 
+use crate::metadata::Metadata;
 use crate::outcome::Outcome;
 use crate::secret::SecretHandle;
 use crate::task;
@@ -207,7 +208,8 @@ pub struct SecretInput {
     /// The value.
     pub secret: SecretHandle,
     /// The metadata of a JSON object.
-    pub metadata: Option<HashMap<String, String>>,
+    #[napi(ts_type = "Record<string, string>")]
+    pub metadata: Option<Metadata>,
 }
 
 /// Reads standard input to its end.
@@ -215,10 +217,7 @@ pub struct SecretInput {
 pub fn secret_from_stdin(env: &Env, verbatim: bool) -> napi::Result<Object<'_>> {
     task::run(env, move || {
         let input = process_core::from_stdin(if verbatim { Mode::Verbatim } else { Mode::Line })?;
-        Ok(SecretInput {
-            secret: SecretHandle::new(input.value),
-            metadata: input.metadata.map(|metadata| metadata.into_iter().collect()),
-        })
+        Ok(SecretInput { secret: SecretHandle::new(input.value), metadata: input.metadata.map(Metadata::from) })
     })
 }
 

@@ -13,6 +13,7 @@ use napi::bindgen_prelude::{ClassInstance, Object};
 use napi_derive::napi;
 use pattern_matcher::{Id, Pattern};
 
+use crate::metadata::Metadata;
 use crate::secret::SecretHandle;
 use crate::task;
 
@@ -22,7 +23,8 @@ pub struct StoredInfo {
     /// The id it is stored under.
     pub id: String,
     /// The caller's own facts about it.
-    pub metadata: HashMap<String, String>,
+    #[napi(ts_type = "Record<string, string>")]
+    pub metadata: Metadata,
     /// When it was first stored.
     pub created_at: Option<f64>,
     /// When it was last written.
@@ -73,6 +75,10 @@ impl Slot {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(passphrase);
     }
 
+    fn forget(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     fn get(&self) -> Result<SecretBytes> {
         let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slot.as_ref().map(|passphrase| SecretBytes::copy_from(passphrase.as_bytes())).ok_or_else(|| {
@@ -121,7 +127,7 @@ impl From<Info> for StoredInfo {
     fn from(info: Info) -> Self {
         Self {
             id: info.id.to_string(),
-            metadata: info.metadata.into_iter().collect(),
+            metadata: info.metadata.into(),
             created_at: info.created_at.map(milliseconds),
             modified_at: info.modified_at.map(milliseconds),
         }
@@ -236,6 +242,12 @@ impl NativeStore {
             self.passphrase.put(passphrase.copy()?);
             Ok(())
         })
+    }
+
+    /// Forgets the passphrase, which was a wrong one.
+    #[napi]
+    pub fn forget_passphrase(&self) {
+        self.passphrase.forget();
     }
 
     /// Lets go of the store. Operations that run finish; later ones fail with `Disposed`.
