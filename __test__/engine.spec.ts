@@ -261,6 +261,16 @@ test('the built-in plugin reads a list of ids in one go', async (t) => {
   t.deepEqual(faults.calls, ['getMany'])
 })
 
+test('the built-in plugin reads ids and several patterns in one go too, after one listing', async (t) => {
+  const { engine, faults } = await createTestEngine({ 'a/x': '1', 'b/x': '2', 'b/y': '3', c: '4' })
+  const results = await engine.getBatch(['a/x', 'c', 'b/*', '*/x'])
+  t.deepEqual(faults.calls, ['list', 'getMany'])
+  t.deepEqual(
+    results.map(({ secrets }) => secrets.map((secret) => `${secret.id}=${secret.text()}`)),
+    [['a/x=1'], ['c=4'], ['b/x=2', 'b/y=3'], ['a/x=1', 'b/x=2']],
+  )
+})
+
 test('explain tells what every plugin did, and holds no value', async (t) => {
   const canary = Canary.random()
   const secret = Secret.from('a', canary.bytes)

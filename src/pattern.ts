@@ -1,5 +1,6 @@
 // One pattern, in plain JavaScript: a call into the native part would cost more than the answer. The native part answers
 // alike (crates/pattern-matcher), which one file of vectors proves.
+import { wrongArgument } from './argument.js'
 import { firstWrong, invalidText } from './grammar.js'
 import { isId } from './id.js'
 
@@ -52,11 +53,13 @@ export class Pattern {
 
   /** Whether every id that `other` matches is matched by this pattern too. */
   includes(other: Pattern): boolean {
+    checkPattern(other)
     return walk(shape(this.#tokens), other.#tokens, covers)
   }
 
   /** Whether some id is matched by both patterns. */
   overlaps(other: Pattern): boolean {
+    checkPattern(other)
     const mine = this.#tokens
     const theirs = other.#tokens
     if (!theirs.includes(REST)) return walk(shape(mine), theirs, agree)
@@ -132,6 +135,10 @@ export class Pattern {
  */
 export function parsePattern(text: string): Pattern {
   return new Pattern(text)
+}
+
+function checkPattern(other: Pattern): void {
+  if (!(other instanceof Pattern)) throw wrongArgument('other', 'a Pattern', other, 'make one with parsePattern')
 }
 
 function isWildcard(token: string): boolean {

@@ -1,3 +1,4 @@
+import { checkString } from './argument.js'
 import { deliverVariables, type EnvProblem } from './deliver/variables.js'
 import { createError, type SecretsError } from './errors/secrets-error.js'
 import type { ResolveOptions } from './resolve.js'
@@ -16,6 +17,7 @@ export async function resolveEnv(
   options: ResolveOptions = {},
 ): Promise<Record<string, string>> {
   const defined = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  for (const [name, value] of defined) checkString(name, value)
   const resolved = Object.fromEntries(defined)
   const references = defined
     .filter(([, value]) => value.startsWith('se://'))

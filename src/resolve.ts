@@ -1,8 +1,9 @@
+import { wrongArgument } from './argument.js'
 import { secretsOf } from './engine/create-engine.js'
 import { defaultEngine } from './engine/default-engine.js'
 import type { Engine, RequestOptions } from './engine/engine.js'
 import { isHidden } from './engine/hidden.js'
-import { type Policy, pick } from './engine/pick.js'
+import { checkPolicy, type Policy, pick } from './engine/pick.js'
 import { createError, SecretsError } from './errors/secrets-error.js'
 import { isId } from './id.js'
 import { parseReference } from './reference.js'
@@ -78,6 +79,7 @@ export async function resolveAll(
   options: ResolveOptions = {},
 ): Promise<Secret[]> {
   const list = typeof references === 'string' ? [references] : references
+  if (!Array.isArray(list)) throw wrongArgument('references', 'a string or an array', list)
   const patterns = list.map(patternOf)
   const engine = options.engine ?? (await defaultEngine())
   const results = await engine.getBatch(patterns, options)
@@ -98,6 +100,8 @@ export async function resolveEach(
   references: readonly string[],
   options: ResolveOptions = {},
 ): Promise<Map<string, Secret | SecretsError>> {
+  if (!Array.isArray(references)) throw wrongArgument('references', 'an array', references)
+  checkPolicy(options.policy)
   const answers = new Map<string, Secret | SecretsError>()
   const patterns = new Map<string, string>()
   for (const reference of new Set(references)) {

@@ -1,6 +1,7 @@
 // The handle on one secret value. The bytes are in native memory (crates/binding/src/secret.rs); this file gives them out
 // and keeps them from being printed.
 import { inspect } from 'node:util'
+import { wrongArgument } from './argument.js'
 import { createError } from './errors/secrets-error.js'
 import { native } from './native/load.js'
 import { unwrap } from './native/outcome.js'
@@ -166,9 +167,12 @@ export class Secret {
 
   /**
    * Whether the value is equal to other bytes or another secret, in a time that does not depend on where they differ.
-   * @throws `InvalidInputError` `SE_DISPOSED`.
+   * @throws `InvalidInputError` `SE_DISPOSED`; `SE_INVALID_OPTION` for anything else.
    */
   equals(other: Uint8Array | Secret): boolean {
+    if (!(other instanceof Secret || other instanceof Uint8Array)) {
+      throw wrongArgument('other', 'bytes or a Secret', other, 'of a text: Buffer.from(text)')
+    }
     return unwrap(other instanceof Secret ? this.#handle.equalsHandle(other.#handle) : this.#handle.equals(other))
   }
 
@@ -214,9 +218,5 @@ export function handleFrom(value: Uint8Array | string): SecretHandle {
     return unwrap(native().SecretHandle.fromText(value))
   }
   if (value instanceof Uint8Array) return unwrap(native().SecretHandle.fromBytes(value))
-  throw createError('SE_INVALID_OPTION', `a value must be bytes or a text, and is ${kindOf(value)}`)
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : typeof value
+  throw wrongArgument('value', 'bytes or a text', value)
 }

@@ -1,5 +1,4 @@
 /** Copies secrets between two stores, for `se store import` and `se store export`. */
-import { filePlace } from '../config/choose-store.js'
 import { readConfig } from '../config/config.js'
 import type { StoreKind } from '../config/settings.js'
 import { createError } from '../errors/secrets-error.js'
@@ -34,7 +33,7 @@ export async function copySecrets(context: Context, direction: 'import' | 'expor
   const config = await readConfig(env)
   const passphrase = knownPassphrase(config.passphraseFile?.value)
   const timeoutMs = config.timeoutMs?.value
-  const other: StoreOptions = { kind, passphrase, timeoutMs, ...(kind === 'file' ? filePlace(asked, config) : {}) }
+  const other: StoreOptions = { kind, passphrase, timeoutMs, ...asked }
   using chosen = await openStore({ kind: 'auto', passphrase, timeoutMs })
   using named = await openStore(other)
   const places = [await chosen.describe(), await named.describe()].map((facts) => `${facts.kind} ${facts.location}`)

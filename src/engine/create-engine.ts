@@ -1,3 +1,4 @@
+import { checkOptions } from '../argument.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import { nearest } from '../nearest.js'
 import { type Pattern, parsePattern } from '../pattern.js'
@@ -6,7 +7,7 @@ import { checkTimeout, wait } from '../wait.js'
 import type { Engine, Explanation, PatternResult, PluginInfo, PluginOutcome, RequestOptions } from './engine.js'
 import { ask, type Brought } from './fan-out.js'
 import { isHidden } from './hidden.js'
-import type { Plugin, Requester } from './plugin.js'
+import { isPlugin, type Plugin, type Requester } from './plugin.js'
 
 /** How an engine is made. */
 export interface EngineOptions {
@@ -25,9 +26,11 @@ export interface EngineOptions {
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { timeoutMs = 10_000, priority = [] } = options
+  checkOptions(options, ['plugins', 'priority', 'timeoutMs'])
   checkTimeout(timeoutMs)
   const plugins = new Map<string, Plugin>()
   for (const plugin of options.plugins) {
+    if (!isPlugin(plugin)) throw notMade()
     if (plugins.has(plugin.name)) throw duplicate(plugin.name)
     plugins.set(plugin.name, plugin)
   }
@@ -193,6 +196,12 @@ function wipe(secrets: Iterable<Secret>): void {
 
 function thisProcess(): Requester {
   return { pid: process.pid, name: process.title, path: process.execPath }
+}
+
+function notMade(): SecretsError {
+  return createError('SE_PLUGIN_INVALID', 'what is among the plugins was not made by definePlugin', {
+    hint: 'createEngine({ plugins: [definePlugin({ … })] })',
+  })
 }
 
 function duplicate(name: string): SecretsError {

@@ -10,6 +10,15 @@ import type { PatternResult, PluginOutcome } from './engine.js'
  */
 export type Policy = 'unique' | 'first' | 'newest'
 
+/** @throws `SE_INVALID_OPTION` for a policy that does not exist. */
+export function checkPolicy(policy: Policy | undefined): void {
+  if (policy === undefined || ['unique', 'first', 'newest'].includes(policy)) return
+  throw createError('SE_INVALID_OPTION', `there is no policy ${JSON.stringify(policy)}`, {
+    hint: 'use unique, first or newest',
+    details: { option: 'policy' },
+  })
+}
+
 /**
  * Picks the one secret of a result. The others are left alone: they belong to the result.
  * @returns the secret, or why there is none: `SE_NOT_UNIQUE`, whose details list ids and plugins; the failure of a plugin
@@ -25,16 +34,10 @@ export function pick(reference: string, result: PatternResult, policy: Policy = 
       return first
     case 'newest':
       return secrets.reduce((best, secret) => (createdAt(secret) > createdAt(best) ? secret : best))
-    case 'unique': {
+    case 'unique':
       if (secrets.length > 1) return notUnique(reference, secrets)
       // A plugin made for just this part of the ids failed: what it would have said may be another value.
       return failed.find(({ pattern }) => !answersForAll(pattern))?.failure ?? first
-    }
-    default:
-      throw createError('SE_INVALID_OPTION', `there is no policy ${String(policy)}`, {
-        hint: 'use unique, first or newest',
-        details: { option: 'policy' },
-      })
   }
 }
 

@@ -1,5 +1,5 @@
 import { createError, type SecretsError } from '../errors/secrets-error.js'
-import { type Pattern, parsePattern } from '../pattern.js'
+import { Pattern, parsePattern } from '../pattern.js'
 import type { Secret, SecretFacts } from '../secret.js'
 
 /** Who asks for a secret. */
@@ -80,6 +80,11 @@ const VERSION = /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+
  */
 export function definePlugin(definition: PluginDefinition): Plugin {
   return makePlugin(definition, false)
+}
+
+/** Whether it was made by {@link definePlugin}, of this copy of the package. */
+export function isPlugin(plugin: Plugin | undefined): boolean {
+  return plugin?.parsedPattern instanceof Pattern
 }
 
 /** Makes a plugin that comes with this package. */

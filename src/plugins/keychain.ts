@@ -37,19 +37,13 @@ export function keychain(options: KeychainOptions = {}): Plugin {
   }
   const getMany = async (patterns: readonly Pattern[], { signal, times }: PluginContext) => {
     const store = await open()
-    const ids = patterns.map(({ text }) => text).filter(isId)
-    const others = patterns.map(({ text }) => text).filter((text) => !isId(text))
-    const reads = [...(ids.length > 0 ? [ids] : []), ...others].map((wanted) => store.getMany(wanted, { signal }))
-    const settled = await Promise.allSettled(reads)
-    const secrets = settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+    const secrets = await store.getMany(await oneSelection(store, patterns, signal), { signal })
     try {
-      const failed = settled.find((result) => result.status === 'rejected')
-      if (failed !== undefined) throw failed.reason
       if (times && secrets.some(({ createdAt }) => createdAt === undefined)) {
         const [only, ...more] = patterns
         addTimes(secrets, await store.list(more.length === 0 ? only?.text : '**', { signal }))
       }
-      return once(secrets)
+      return secrets
     } catch (error) {
       for (const secret of secrets) secret.dispose()
       throw error
@@ -78,12 +72,15 @@ function addTimes(secrets: readonly Secret[], infos: readonly SecretInfo[]): voi
   for (const secret of secrets) addFacts(secret, { createdAt: secret.createdAt ?? times.get(secret.id) })
 }
 
-// An id and a pattern, or two patterns, may match the same secret.
-function once<T extends { id: string; dispose(): void }>(secrets: readonly T[]): T[] {
-  const kept = new Map<string, T>()
-  for (const secret of secrets) {
-    if (kept.has(secret.id)) secret.dispose()
-    else kept.set(secret.id, secret)
-  }
-  return [...kept.values()]
+/** All patterns as what one reading asks for: the pattern, where it is one, else ids, found in one listing. */
+async function oneSelection(
+  store: Store,
+  patterns: readonly Pattern[],
+  signal: AbortSignal,
+): Promise<string | readonly string[]> {
+  const texts = patterns.map(({ text }) => text)
+  if (!texts.some((text) => !isId(text))) return texts
+  if (texts.length === 1) return texts[0] as string
+  const listed = (await store.list('**', { signal, times: false })).map(({ id }) => id)
+  return listed.filter((id) => patterns.some((pattern) => pattern.matches(id)))
 }

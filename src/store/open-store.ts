@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { checkOptions, checkString } from '../argument.js'
 import { chooseStore, type FilePlace, filePlace } from '../config/choose-store.js'
 import { readConfig } from '../config/config.js'
 import { createError } from '../errors/secrets-error.js'
@@ -40,6 +41,18 @@ export interface StoreOptions extends WaitOptions {
   timeoutMs?: number | undefined
 }
 
+const OPTIONS: readonly (keyof StoreOptions)[] = [
+  'kind',
+  'service',
+  'path',
+  'identity',
+  'passphrase',
+  'create',
+  'prompt',
+  'signal',
+  'timeoutMs',
+]
+
 /**
  * Opens a store. Neither prompts nor unlocks: the first operation does, where it must. With `create`, making the key of a
  * new file with a passphrase takes about a second.
@@ -47,6 +60,8 @@ export interface StoreOptions extends WaitOptions {
  *   `AccessError` `SE_LAX_MODE` when the files of a `file` store may be read by others.
  */
 export async function openStore(options: StoreOptions = {}): Promise<Store> {
+  checkOptions(options, OPTIONS)
+  for (const name of ['path', 'identity', 'service'] as const) checkString(name, options[name])
   return wait({ what: 'opening the store', begin: () => open(options), discard: (late) => late.close() }, options)
 }
 

@@ -1,3 +1,4 @@
+import { wrongArgument } from '../argument.js'
 import { parseId } from '../id.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
@@ -108,7 +109,8 @@ export class Store {
    */
   async getMany(wanted: string | readonly string[], options?: WaitOptions): Promise<Secret[]> {
     if (typeof wanted === 'string') parsePattern(wanted)
-    else wanted.forEach(parseId)
+    else if (Array.isArray(wanted)) wanted.forEach(parseId)
+    else throw wrongArgument('wanted', 'a pattern or an array of ids', wanted)
     const begin = (): Promise<Outcome<StoredItem[]>> =>
       typeof wanted === 'string' ? this.#native.getMatching(wanted) : this.#native.getIds(wanted)
     const what = typeof wanted === 'string' ? `reading ${wanted}` : `reading ${wanted.length} ids`
@@ -157,7 +159,10 @@ export class Store {
    */
   async setMany(entries: Iterable<NewSecret>, options: WriteOptions = {}): Promise<void> {
     const list = [...entries]
-    for (const { id } of list) parseId(id)
+    for (const { id, metadata } of list) {
+      parseId(id)
+      checkMetadata(id, metadata)
+    }
     const own: SecretHandle[] = []
     const give = (value: SecretValue): SecretHandle => {
       if (value instanceof Secret) return handleOf(value)
@@ -235,6 +240,17 @@ export class Store {
     }
     const limit = { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#timeoutMs }
     return wait({ what, begin: work, discard }, limit).then(convert)
+  }
+}
+
+function checkMetadata(id: string, metadata: unknown): void {
+  if (metadata === undefined) return
+  const name = `the metadata of ${id}`
+  if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata)) {
+    throw wrongArgument(name, 'an object of strings', metadata)
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string') throw wrongArgument(`${name} under ${JSON.stringify(key)}`, 'a string', value)
   }
 }
 
