@@ -141,7 +141,6 @@ fn may_follow(link: &fs::Metadata, folder: &Path) -> io::Result<bool> {
 }
 
 #[cfg(windows)]
-#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
 fn may_follow(_link: &fs::Metadata, _folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
