@@ -25,7 +25,7 @@ impl Drop for Leftovers {
 fn options() -> KeychainOptions {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("contract-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    KeychainOptions { interactive: false, group: "dev.se-native.test".into(), name }
+    KeychainOptions { interactive: false, group: "dev.se-native.test".into(), name, ..KeychainOptions::default() }
 }
 
 pub(crate) fn fixture() -> Fixture {
