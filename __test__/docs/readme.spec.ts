@@ -1,0 +1,56 @@
+// Runs the examples of the README: the commands in one home with a psql and a server.js that show what they were given,
+// the programs on the built package.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { checkBundle, cli, createHome } from '../helpers/se.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const page = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = (language: string): string[] =>
+  [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, name]) => name === language).map(([, , text = '']) => text)
+
+test.before(checkBundle)
+
+test('the examples of the README do what they say', (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  const [bin, work] = [join(home.folder, 'bin'), join(home.folder, 'work')]
+  mkdirSync(bin)
+  const program = (name: string, text: string): void => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`)
+    chmodSync(join(bin, name), 0o755)
+  }
+  program('se', `exec '${process.execPath}' '${cli}' "$@"`)
+  program('psql', 'echo "psql $* with $PGPASSWORD"')
+  writeFileSync(join(work, 'server.js'), 'console.log(process.env.DB_USER, process.env.DB_PASSWORD)')
+  mkdirSync(join(work, 'node_modules'))
+  symlinkSync(root, join(work, 'node_modules/se-native'))
+  const env = { ...home.env, PATH: `${bin}:${process.env['PATH']}` }
+  const shell = (text: string): string => {
+    const { stdout, stderr, status } = spawnSync('sh', ['-ec', text], { env, encoding: 'utf8', cwd: work })
+    t.is(status, 0, `${text}${stderr}`)
+    return stdout
+  }
+
+  const [machine, keep, files, store, ...others] = blocks('sh')
+  t.deepEqual(
+    [...(machine ?? '').matchAll(/^bash (\S+)/gm)].map(([, script]) => script),
+    ['scripts/demo.sh', 'scripts/test.sh'],
+  )
+  t.deepEqual(others, [])
+  shell('se store use file --key-file')
+  t.is(shell(keep ?? ''), 's3cretpsql -h localhost -U app with s3cret\n')
+  t.is(shell(files ?? ''), 'app s3cret\n')
+  t.regex(shell(store ?? ''), /^Store: +file/m)
+
+  shell('echo t0ken | se set github/token')
+  const printed = blocks('js').map((text, index) => {
+    const tail =
+      '\nif (typeof password === "string") console.log(password)\nif (typeof env === "object") console.log(env.TOKEN)'
+    writeFileSync(join(work, `${index}.mjs`), `const socket = process.stdout\n${text}${tail}`)
+    return shell(`TOKEN=se://github/token node ${index}.mjs`)
+  })
+  t.deepEqual(printed, ['t0kens3cret\n', 'postgres/prod/password Secret(postgres/prod/password) [redacted]\nt0ken\n'])
+})
