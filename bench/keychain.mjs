@@ -144,6 +144,13 @@ async function inside(items, rounds) {
           against,
           goal: 10,
         },
+        {
+          task,
+          name: 'of that, the search and the properties',
+          prepare: openReady,
+          run: async (opened) => (await (opened ?? (await openReady())).list(idOf(some()))).length,
+          check: is(1),
+        },
         { task, name: 'store.get', run: readOurs, check: is(true), against, goal: 10 },
       ],
       Math.max(rounds, 9),
