@@ -16,7 +16,7 @@ await build({
   format: 'cjs',
   minify: true, // a quarter less to read at every start
   legalComments: 'none',
-  external: ['*.node', 'se-native-*'],
+  external: ['*.node', 'se-native-*', 'smol-toml'], // the parser for all of TOML is seldom needed
   // The loader of the addon looks from its own place, as in the library.
   define: { 'import.meta.url': 'nativeLoaderPath' },
   banner: { js: '#!/usr/bin/env node\nconst nativeLoaderPath=__dirname+"/native/load.js";' },
