@@ -36,7 +36,11 @@ impl SecretHandle {
     /// Lets `read` see the value. Disposed before → `Disposed`.
     pub fn with<T>(&self, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
         match self.held.lock().as_ref() {
-            Some(value) => Ok(read(value.as_bytes())),
+            Some(value) => {
+                let answer = read(value.as_bytes());
+                keychain_core::clear_registers();
+                Ok(answer)
+            }
             None => Err(Error::new(Code::Disposed, "the secret was disposed before")),
         }
     }

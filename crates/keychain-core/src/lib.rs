@@ -31,5 +31,7 @@ mod windows;
 
 pub use error::{Code, Error, Result};
 pub use limits::MAX_METADATA_BYTES;
-pub use secret_bytes::{InUse, MAX_VALUE_BYTES, MemoryProtection, SecretBytes, in_use, memory_protection, wipe_all};
+pub use secret_bytes::{
+    InUse, MAX_VALUE_BYTES, MemoryProtection, SecretBytes, clear_registers, in_use, memory_protection, wipe_all,
+};
 pub use store::{Description, Info, Item, NewItem, Selection, Store};

@@ -2,12 +2,15 @@
 
 mod pool;
 mod region;
+mod registers;
 
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use subtle::ConstantTimeEq;
+
+pub use self::registers::clear_registers;
 
 /// The longest value, in bytes: 16 MiB.
 pub const MAX_VALUE_BYTES: usize = 16 << 20;
@@ -108,7 +111,8 @@ pub fn memory_protection() -> MemoryProtection {
 static USERS: AtomicUsize = AtomicUsize::new(0);
 const WIPED: usize = usize::MAX;
 
-/// Keeps [`wipe_all`] away while native work uses values: a store must not write zeros because the process exits.
+/// Keeps [`wipe_all`] away while native work uses values: a store must not write zeros because the process exits. At the
+/// end it clears the registers of its thread through which values went.
 pub struct InUse(());
 
 /// Says that this thread uses values until the answer is dropped. Once everything was wiped, this never returns: the
@@ -124,6 +128,7 @@ pub fn in_use() -> InUse {
 
 impl Drop for InUse {
     fn drop(&mut self) {
+        clear_registers();
         USERS.fetch_sub(1, Ordering::Release);
     }
 }
