@@ -285,7 +285,7 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) 
             give_to_owner_of(&metadata, &file).map_err(failed)?;
         }
         file.sync_all().map_err(failed)?;
-        std::fs::rename(&temporary, path).map_err(failed)
+        rename(&temporary, path).map_err(failed)
     })();
     if let Err(error) = written {
         // Nothing can be done when this fails too; the next writer tries again.
@@ -294,6 +294,33 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) 
     }
     sync_folder(path).map_err(failed)?;
     Ok(file)
+}
+
+#[cfg(unix)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Windows refuses for as long as somebody has the old file open who does not share its deletion, such as a scanner for
+/// viruses: milliseconds, as a rule. (MoveFileEx: `ERROR_ACCESS_DENIED`, `ERROR_SHARING_VIOLATION`.)
+#[cfg(windows)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    use std::time::Duration;
+    const ACCESS_DENIED: i32 = 5;
+    const SHARING_VIOLATION: i32 = 32;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match std::fs::rename(from, to) {
+            Err(error)
+                if matches!(error.raw_os_error(), Some(ACCESS_DENIED | SHARING_VIOLATION))
+                    && pause < Duration::from_secs(1) =>
+            {
+                std::thread::sleep(pause);
+                pause *= 2;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Makes the new name durable. Windows keeps names in a journal and knows no such call.
