@@ -29,6 +29,8 @@ test('arguments of the wrong kind are refused with a code, and not repeated', as
     'getMany numbers': () => store.getMany([5 as never]),
     'set metadata text': () => store.set('a', 'x', { metadata: wrong }),
     'set metadata array': () => store.set('a', 'x', { metadata: [wrong] as never }),
+    'set metadata map': () => store.set('a', 'x', { metadata: new Map([['k', 'v4lue']]) as never }),
+    'set metadata half a character': () => store.set('a', 'x', { metadata: { k: 'v4lue\ud800' } }),
     'set metadata number': () => store.set('a', 'x', { metadata: { k: 5 as never } }),
     'a path that is none': () => openStore({ kind: 'file', path: 5 as never }),
     'a service that is none': () => openStore({ kind: 'entries', service: {} as never }),

@@ -12,6 +12,7 @@ import {
   PluginError,
   Secret,
   SecretsError,
+  StoreError,
 } from '../src/index.js'
 import { Canary, createTestEngine, createTestStore } from '../src/testing/index.js'
 
@@ -396,4 +397,33 @@ test('facts that a plugin gives are kept, its name and the time are added', asyn
   const [secret] = await engine.getSecrets('a')
   t.like(secret, { id: 'a', plugin: 'p', version: '7', metadata: { k: 'v' }, createdAt, expiresAt })
   t.true(secret?.resolvedAt instanceof Date)
+})
+
+test('an item that cannot be read fails what asks for it alone, not its batch', async (t) => {
+  const asked: string[][] = []
+  const half = definePlugin({
+    name: 'half',
+    version: 'v1.0.0',
+    pattern: '**',
+    getSecrets: () => [],
+    getMany: (patterns) => {
+      asked.push(patterns.map(({ text }) => text))
+      for (const id of ['b', 'c/x']) {
+        if (patterns.some((pattern) => pattern.matches(id))) throw failure(id)
+      }
+      return [Secret.from('a', 'v'), Secret.from('d', 'w')]
+    },
+  })
+  const failure = (id: string): SecretsError => new StoreError('SE_AMBIGUOUS', `two of ${id}`, { details: { id } })
+  const engine = await createEngine({ plugins: [half] })
+  const results = await engine.getBatch(['a', 'b', 'c/*', 'd'])
+  t.deepEqual(asked, [
+    ['a', 'b', 'c/*', 'd'],
+    ['a', 'c/*', 'd'],
+    ['a', 'd'],
+  ])
+  t.deepEqual(
+    results.map(({ secrets, outcomes }) => secrets[0]?.text() ?? outcomes[0]?.failure?.message),
+    ['v', 'half: two of b', 'half: two of c/x', 'w'],
+  )
 })

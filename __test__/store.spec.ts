@@ -1,12 +1,13 @@
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { AccessError, openStore, Secret, type SecretsError, type Store, StoreError } from '../src/index.js'
+import { AccessError, openStore, resolve, Secret, type SecretsError, type Store, StoreError } from '../src/index.js'
 import { native } from '../src/native/load.js'
 import { unwrap } from '../src/native/outcome.js'
 import { handleFrom } from '../src/secret.js'
-import { Canary, createTestStore } from '../src/testing/index.js'
+import { Canary, createTestEngine, createTestStore } from '../src/testing/index.js'
 import { canaryInFiles } from './helpers/canary.js'
 
 type Open = (t: ExecutionContext) => Promise<Store>
@@ -381,4 +382,11 @@ test('one signal serves any number of operations, without a warning', async (t) 
   await new Promise(setImmediate)
   process.off('warning', warn)
   t.deepEqual(warnings, [])
+})
+
+test('who waits no more listens no more to a signal', async (t) => {
+  const { signal } = new AbortController()
+  const { engine, store } = await createTestEngine({ a: 'x' })
+  await Promise.all([store.get('a', { signal }), store.list('**', { signal }), resolve('se://a', { engine, signal })])
+  t.deepEqual(getEventListeners(signal, 'abort'), [])
 })

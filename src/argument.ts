@@ -18,6 +18,12 @@ export function checkString(name: string, given: unknown): void {
   if (given !== undefined && typeof given !== 'string') throw wrongArgument(name, 'a string', given)
 }
 
+/** @throws `SE_NOT_TEXT` for a text that has no UTF-8 form. */
+export function checkWellFormed(name: string, text: string, hint?: string): void {
+  if ((text as string & { isWellFormed(): boolean }).isWellFormed()) return
+  throw createError('SE_NOT_TEXT', `${name} holds a lone surrogate, which has no UTF-8 form`, { hint })
+}
+
 /**
  * Refuses options that do not exist: one that is misspelt may be the one that protects.
  * @throws `SE_INVALID_OPTION`, which names the nearest that does.

@@ -1,8 +1,7 @@
 // The handle on one secret value. The bytes are in native memory (crates/binding/src/secret.rs); this file gives them out
 // and keeps them from being printed.
 import { inspect } from 'node:util'
-import { wrongArgument } from './argument.js'
-import { createError } from './errors/secrets-error.js'
+import { checkWellFormed, wrongArgument } from './argument.js'
 import { native } from './native/load.js'
 import { unwrap } from './native/outcome.js'
 import type { SecretHandle } from './native/secret.js'
@@ -210,11 +209,7 @@ export class Secret {
 /** Puts a value into native memory. The caller disposes the handle. */
 export function handleFrom(value: Uint8Array | string): SecretHandle {
   if (typeof value === 'string') {
-    if (!(value as string & { isWellFormed(): boolean }).isWellFormed()) {
-      throw createError('SE_NOT_TEXT', 'the value holds a lone surrogate, which has no UTF-8 form', {
-        hint: 'pass the value as bytes',
-      })
-    }
+    checkWellFormed('the value', value, 'pass the value as bytes')
     return unwrap(native().SecretHandle.fromText(value))
   }
   if (value instanceof Uint8Array) return unwrap(native().SecretHandle.fromBytes(value))

@@ -66,18 +66,25 @@ export async function wait<T>({ what, begin, discard }: Work<T>, options: WaitOp
 
 const listeners = new WeakMap<AbortSignal, Set<() => void>>()
 
-// One listener for each signal, however many wait on it: Node warns of more than ten.
+// One listener for each signal, however many wait on it: Node warns of more than ten. It goes with the last that waits:
+// Node keeps a signal of `AbortSignal.any` for as long as somebody listens.
 function listen(signal: AbortSignal, listener: () => void): () => void {
-  let all = listeners.get(signal)
-  if (all === undefined) {
-    const waiting = new Set<() => void>()
-    all = waiting
+  const waiting = listeners.get(signal) ?? new Set()
+  if (waiting.size === 0) {
     listeners.set(signal, waiting)
-    signal.addEventListener('abort', () => waiting.forEach((abort) => void abort()), { once: true })
+    signal.addEventListener('abort', abortAll)
   }
-  const waiting = all
   waiting.add(listener)
-  return () => void waiting.delete(listener)
+  return () => {
+    waiting.delete(listener)
+    if (waiting.size > 0) return
+    listeners.delete(signal)
+    signal.removeEventListener('abort', abortAll)
+  }
+}
+
+function abortAll(this: AbortSignal): void {
+  for (const abort of listeners.get(this) ?? []) abort()
 }
 
 /** @throws `InvalidInputError` `SE_INVALID_OPTION` unless the limit is a number of milliseconds that a timer can take. */

@@ -79,7 +79,7 @@ class LocalEngine implements Engine {
     const names = asked.map(({ plugin }) => plugin.name).join(', ')
     const work = {
       what: `asking ${names === '' ? 'no plugin' : names} for ${texts.length === 1 ? texts[0] : `${texts.length} patterns`}`,
-      begin: () => Promise.all(asked.map(({ plugin, patterns }) => ask(plugin, patterns, round))),
+      begin: async () => (await Promise.all(asked.map(({ plugin, patterns }) => ask(plugin, patterns, round)))).flat(),
       discard: (late: Brought[]) => wipe(late.flatMap(({ secrets }) => secrets)),
     }
     let brought: Brought[]

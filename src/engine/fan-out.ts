@@ -33,8 +33,29 @@ export interface Round {
   readonly timeoutMs: number
 }
 
-/** Asks one plugin. Never rejects. */
-export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: Round): Promise<Brought> {
+/**
+ * Asks one plugin. Never rejects. Where it fails by one id, the patterns that do not match that id are asked for again:
+ * one bad item hides no other.
+ */
+export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: Round): Promise<Brought[]> {
+  const began = now()
+  const limit = plugin.timeoutMs ?? round.timeoutMs
+  const parts: Brought[] = []
+  let rest = patterns
+  while (rest.length > 0) {
+    const timeoutMs = Math.max(limit - (now() - began), 1)
+    const brought = await askOnce(plugin, rest, { ...round, timeoutMs })
+    const id = brought.failure?.details['id']
+    const others = typeof id === 'string' ? rest.filter((pattern) => !pattern.matches(id)) : []
+    const wholly = others.length === rest.length
+    parts.push(wholly ? brought : { ...brought, patterns: rest.filter((pattern) => !others.includes(pattern)) })
+    rest = wholly ? [] : others
+  }
+  return parts
+}
+
+/** Asks one plugin within `round.timeoutMs`. */
+async function askOnce(plugin: Plugin, patterns: readonly Pattern[], round: Round): Promise<Brought> {
   const began = now()
   const deadline = new AbortController()
   const signal = AbortSignal.any([round.signal, deadline.signal])
@@ -46,7 +67,7 @@ export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: R
         begin: () => answersOf(plugin, patterns, { signal, requester: round.requester, times: round.times }),
         discard: (late) => wipe(late),
       },
-      { timeoutMs: plugin.timeoutMs ?? round.timeoutMs, signal: round.signal },
+      { timeoutMs: round.timeoutMs, signal: round.signal },
     )
     return { ...asked, ...take(plugin, patterns, answers), failure: undefined, latencyMs: now() - began }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { wrongArgument } from '../argument.js'
+import { checkWellFormed, wrongArgument } from '../argument.js'
 import { parseId } from '../id.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
@@ -246,12 +246,17 @@ export class Store {
 function checkMetadata(id: string, metadata: unknown): void {
   if (metadata === undefined) return
   const name = `the metadata of ${id}`
-  if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata)) {
-    throw wrongArgument(name, 'an object of strings', metadata)
-  }
+  if (!isPlainObject(metadata)) throw wrongArgument(name, 'a plain object of strings', metadata)
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string') throw wrongArgument(`${name} under ${JSON.stringify(key)}`, 'a string', value)
+    for (const text of [key, value]) checkWellFormed(name, text)
   }
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function ignore(): void {}

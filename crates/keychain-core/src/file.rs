@@ -91,28 +91,28 @@ pub fn change_passphrase(options: &FileOptions, passphrase: Option<&SecretBytes>
     Identity::open(identity, options.passphrase.as_ref())?.identity.save(identity, passphrase)
 }
 
-/// Makes a new key, which takes the place of the old one among the recipients and in the identity file; the passphrase and
-/// the other recipients stay. Old copies of the store open with old copies of the identity file as before. A crash in
-/// between leaves both keys in the identity file and a store that opens with one of them; calling this again finishes it.
+/// Makes a new key, which takes the place of the old one among the recipients; the passphrase and the other recipients
+/// stay. It becomes the first in the identity file. The keys that were there stay below it, for old copies of the store
+/// and for whatever else they open. A crash in between leaves a store that opens; calling this again is fine.
 pub fn rotate_key(options: &FileOptions) -> Result<()> {
     let FileOptions { store, identity: path, .. } = options;
     let file_store = FileStore::open(options.clone())?;
     let _in_use = in_use();
     let _lock = disk::lock(store)?;
     let Opened { identity, stamp, passphrase } = Identity::open(path, options.passphrase.as_ref())?;
-    let both = identity.with_new_key()?;
+    let all = identity.with_new_key()?;
     let mut content = {
         let mut cache = file_store.cache();
         cache.identity = Some((stamp, Arc::new(identity)));
         Content::clone(&*file_store.read(&mut cache)?)
     };
-    let own = both.recipients()?;
+    let own = all.recipients()?;
     let place = content.recipients.iter().position(|known| own.contains(known)).unwrap_or_default();
     content.recipients.retain(|known| !own.contains(known));
     content.recipients.insert(place, own[0].clone());
-    both.save(path, passphrase.as_ref())?;
-    file_store.write(&content)?;
-    both.first_key_only()?.save(path, passphrase.as_ref())
+    // In this order: at no instant is the store encrypted to a key that is not on the disk.
+    all.save(path, passphrase.as_ref())?;
+    file_store.write(&content).map(drop)
 }
 
 /// All whose keys open the store, as age writes them (`age1…`): that of the identity file, and those that were added.

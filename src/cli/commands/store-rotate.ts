@@ -4,11 +4,11 @@ import type { Command } from '../command.js'
 /** Makes a new key. */
 export const command: Command = {
   name: 'store rotate',
-  summary: 'encrypt the file to a new key, and remove the old one',
+  summary: 'encrypt the file to a new key',
   usage: [''],
   description: [
-    'The passphrase stays. Old copies of the file still open with old copies of the key: when those are in wrong hands, ' +
-      'change the secrets, too.',
+    'The passphrase stays. The old key no longer opens the file. It stays below the new one in the key file, for old copies of ' +
+      'the file and whatever else it opens: when such copies are in wrong hands, change the secrets, too.',
   ],
   flags: [],
   positionals: [],

@@ -85,11 +85,6 @@ impl Identity {
         Ok(Self::of(&[&new].into_iter().chain(&keys).collect::<Vec<_>>()))
     }
 
-    /// The first key alone.
-    pub(super) fn first_key_only(&self) -> Result<Self> {
-        Ok(Self::of(&[&self.keys()?.swap_remove(0)]))
-    }
-
     /// The keys, at least one. They wipe themselves.
     pub(super) fn keys(&self) -> Result<Vec<x25519::Identity>> {
         parse(self.text.as_bytes()).map_err(|_| Error::new(Code::Internal, "an identity cannot be read a second time"))
