@@ -40,6 +40,8 @@ test('arguments of the wrong kind are refused with a code, and not repeated', as
     'equals a text': () => Secret.from('a', 'x').equals(wrong),
   }
   for (const [what, call] of Object.entries(calls)) {
+    await t.throwsAsync(resolve('se://a', { timeoutMS: 1 } as never), { code: 'SE_INVALID_OPTION' })
+    await t.throwsAsync(openStore('file' as never), { message: 'options must be an object, and is string' })
     const error = await (async () => call())().then(
       () => undefined,
       (error: unknown) => error,

@@ -311,6 +311,13 @@ test('a kind that does not exist is SE_INVALID_OPTION', async (t) => {
   await t.throwsAsync(openStore({ kind: 'vault' as never }), { code: 'SE_INVALID_OPTION' })
 })
 
+test('a test that asks for what there is not is told so', async (t) => {
+  const { faults } = await createTestStore()
+  t.throws(() => faults.fail('remove' as never, 'SE_LOCKED'), { message: /there are get, getMany/ })
+  t.throws(() => faults.hold('remove' as never), { instanceOf: TypeError })
+  t.throws(() => faults.fail('get', 'SE_LOKED' as never), { instanceOf: TypeError })
+})
+
 test('a failure that a test asks for comes as often as it asked', async (t) => {
   const { store, faults } = await createTestStore({ a: 'x' })
   faults.fail('get', 'SE_LOCKED', 1)

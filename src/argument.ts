@@ -29,6 +29,7 @@ export function checkWellFormed(name: string, text: string, hint?: string): void
  * @throws `SE_INVALID_OPTION`, which names the nearest that does.
  */
 export function checkOptions(options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options)
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
     const meant = nearest(name, known)

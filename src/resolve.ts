@@ -1,4 +1,4 @@
-import { wrongArgument } from './argument.js'
+import { checkOptions, wrongArgument } from './argument.js'
 import { secretsOf } from './engine/create-engine.js'
 import { defaultEngine } from './engine/default-engine.js'
 import type { Engine, RequestOptions } from './engine/engine.js'
@@ -17,6 +17,18 @@ export interface ResolveOptions extends RequestOptions {
   /** Which secret is meant when there are several answers. Default `unique`. */
   readonly policy?: Policy | undefined
 }
+
+const OPTIONS: readonly (keyof ResolveOptions)[] = [
+  'engine',
+  'policy',
+  'plugin',
+  'strict',
+  'times',
+  'requester',
+  'onFailure',
+  'signal',
+  'timeoutMs',
+]
 
 /**
  * A promise of a secret, with short ways to its value. Each of them disposes the secret when it is done, and rejects as
@@ -80,6 +92,7 @@ export async function resolveAll(
 ): Promise<Secret[]> {
   const list = typeof references === 'string' ? [references] : references
   if (!Array.isArray(list)) throw wrongArgument('references', 'a string or an array', list)
+  checkOptions(options, OPTIONS)
   const patterns = list.map(patternOf)
   const engine = options.engine ?? (await defaultEngine())
   const results = await engine.getBatch(patterns, options)
@@ -101,6 +114,7 @@ export async function resolveEach(
   options: ResolveOptions = {},
 ): Promise<Map<string, Secret | SecretsError>> {
   if (!Array.isArray(references)) throw wrongArgument('references', 'an array', references)
+  checkOptions(options, OPTIONS)
   checkPolicy(options.policy)
   const answers = new Map<string, Secret | SecretsError>()
   const patterns = new Map<string, string>()

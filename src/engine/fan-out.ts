@@ -134,7 +134,8 @@ function failureOf(plugin: Plugin, error: unknown): SecretsError {
   const { name } = plugin
   if (SecretsError.is(error) && error.code in CODES) {
     const details = { ...error.details, plugin: name }
-    return createError(error.code, `${name}: ${error.message}`, { hint: error.hint, details, cause: error })
+    const message = plugin.builtIn ? error.message : `${name}: ${error.message}`
+    return createError(error.code, message, { hint: error.hint, details, cause: error })
   }
   const code = (error as { code?: unknown } | null)?.code
   const shown = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : ''

@@ -1,8 +1,10 @@
-import type { ErrorCode } from '../errors/codes.js'
+import { type ErrorCode, isErrorCode } from '../errors/codes.js'
 import type { NativeStore } from '../native/store.js'
 
 /** An operation of a store that can be made to fail or to wait. */
-export type StoreOperation = 'get' | 'getMany' | 'list' | 'set' | 'delete' | 'rename' | 'describe'
+export type StoreOperation = (typeof OPERATIONS)[number]
+
+const OPERATIONS = ['get', 'getMany', 'list', 'set', 'delete', 'rename', 'describe'] as const
 
 interface Hold {
   readonly released: Promise<void>
@@ -15,6 +17,11 @@ function newHold(): Hold {
     release = resolve
   })
   return { released, release }
+}
+
+function checkOperation(operation: StoreOperation): void {
+  if (OPERATIONS.includes(operation)) return
+  throw new TypeError(`a store has no operation ${operation}; there are ${OPERATIONS.join(', ')}`)
 }
 
 /** Makes operations of a store fail or wait, for tests. */
@@ -30,6 +37,8 @@ export class Faults {
 
   /** Lets the next operations of a kind fail with a code: so many, or all. */
   fail(operation: StoreOperation, code: ErrorCode, times = Number.POSITIVE_INFINITY): void {
+    checkOperation(operation)
+    if (!isErrorCode(code)) throw new TypeError(`there is no code ${code}`)
     this.#failures.set(operation, { code, times })
   }
 
@@ -38,6 +47,7 @@ export class Faults {
    * @returns a function that lets them go on.
    */
   hold(operation: StoreOperation): () => void {
+    checkOperation(operation)
     if (!this.#holds.has(operation)) this.#holds.set(operation, newHold())
     return () => this.#release(operation)
   }
