@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
-import { onTerminal } from '../helpers/terminal.js'
+import { onTerminal, programOnTerminal } from '../helpers/terminal.js'
 
 test.before(checkBundle)
 
@@ -77,6 +77,16 @@ test('rm --all asks on a terminal, and removes nothing unless the answer is yes'
   t.is(await home.ok(['ls']), '')
 })
 
+test('rm --all asks on the terminal though standard input comes from elsewhere', async (t) => {
+  const home = await homeWithFile(t)
+  await home.ok(['set', 'a'], { stdin: '1' })
+  const terminal = programOnTerminal(home, ['sh', '-c', '"$@" </dev/null', 'sh', process.execPath, cli, 'rm', '--all'])
+  await terminal.shows('Remove the one secret of ')
+  terminal.types('n\r')
+  t.is((await terminal.ends()).status, 4)
+  t.is(await home.ok(['ls']), 'a\n')
+})
+
 test('rm --all --yes does not ask', async (t) => {
   const home = await homeWithFile(t)
   await home.ok(['set', 'a'], { stdin: '1' })
@@ -113,6 +123,19 @@ test('on a terminal, a new file asks for a passphrase twice, and reading asks fo
   const { screen, status } = await reading.ends()
   t.is(screen, 'Passphrase: \r\nv\r\n')
   t.is(status, 0)
+})
+
+test('a new file asks on the terminal for a passphrase though standard input comes from elsewhere', async (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  const words = ['sh', '-c', '"$@" </dev/null', 'sh', process.execPath, cli, 'store', 'use', 'file']
+  const terminal = programOnTerminal(home, words)
+  for (const question of ['New passphrase: ', 'The same again: ']) {
+    await terminal.shows(question)
+    terminal.types('correct horse\r')
+  }
+  const { screen, status } = await terminal.ends()
+  t.is(status, 0, screen)
+  t.true(screen.includes('which the passphrase protects'), screen)
 })
 
 for (const args of [['--help'], ['ls'], ['get', 'a', '--reveal'], ['completion', 'bash']]) {

@@ -24,7 +24,7 @@ export interface Home {
   readonly folder: string
   /** The whole environment of commands: nothing of the real user's. */
   readonly env: NodeJS.ProcessEnv
-  /** Runs `se`. */
+  /** Runs `se`, without a terminal, wherever the tests run. */
   se(args: readonly string[], options?: RunOptions): Promise<Ended>
   /** Runs `se`, which must succeed, and answers with its output as text. */
   ok(args: readonly string[], options?: RunOptions): Promise<string>
@@ -66,7 +66,11 @@ export function createHome(remove: (fn: () => void) => void): Home {
   }
   const se: Home['se'] = async (args, { stdin = '', env: more = {}, program = [process.execPath, cli] } = {}) => {
     const [file = '', ...first] = program
-    const child = spawn(file, [...first, ...args], { env: { ...env, ...more }, cwd: join(folder, 'work') })
+    const child = spawn(file, [...first, ...args], {
+      env: { ...env, ...more },
+      cwd: join(folder, 'work'),
+      detached: true,
+    })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))

@@ -47,7 +47,7 @@ async function refuseChanged(store: Store, before: Secret): Promise<void> {
   const { id } = before
   const how = await changeSince(store, before)
   if (how === undefined) return
-  const { confirm } = await import('../confirm.js')
+  const { confirm } = await import('../terminal.js')
   if (confirm(`Another process ${how} ${id} meanwhile. Write what you made of it? [y/N] `)) return
   throw createError('SE_EXISTS', `another process ${how} ${id} meanwhile; nothing was written`, {
     hint: 'run se edit again, on what is stored now; --force writes all the same',

@@ -17,7 +17,10 @@ export const command: Command = {
       'removed nonetheless. The exit status is then that of the failures, or 1 when they differ.',
   ],
   flags: [
-    { name: 'all', summary: 'remove every secret of the store; asks on a terminal' },
+    {
+      name: 'all',
+      summary: 'remove every secret of the store; asks on the terminal, and is refused where there is none',
+    },
     { name: 'yes', short: 'y', needs: ['all'], summary: 'do not ask' },
     STORE_FLAG,
   ],
@@ -43,9 +46,15 @@ export const command: Command = {
     }
     const store = await openChosenStore(context)
     const ids = (await store.list('**', { times: false })).map(({ id }) => id)
-    if (ids.length > 0 && context.stdinIsTerminal && !flags.has('yes')) {
+    if (ids.length > 0 && !flags.has('yes')) {
+      const { confirm, hasTerminal } = await import('../terminal.js')
+      if (!hasTerminal()) {
+        throw new UsageError(
+          'there is no terminal to ask on, and nothing was removed',
+          'se rm --all --yes does not ask',
+        )
+      }
       const { location } = await store.describe()
-      const { confirm } = await import('../confirm.js')
       const what = ids.length === 1 ? 'the one secret' : `all ${ids.length} secrets`
       if (!confirm(`Remove ${what} of ${location}? [y/N] `)) {
         const { createError } = await import('../../errors/secrets-error.js')

@@ -9,6 +9,7 @@ import type { Passphrase } from '../../store/passphrase.js'
 import { wait } from '../../wait.js'
 import type { Command, Context } from '../command.js'
 import { newPassphrase } from '../passphrase.js'
+import { hasTerminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
 const FILE_FLAGS = ['passphrase', 'key-file', 'path', 'identity'] as const
@@ -20,9 +21,9 @@ export const command: Command = {
   usage: ['keychain', 'file [--passphrase | --key-file] [--path FILE] [--identity FILE]'],
   description: [
     'The choice is written to config.toml; its comments and other keys stay. A file that is there already is taken as it is.',
-    'A new file is encrypted to a key of its own. On a terminal a passphrase for the key is asked for, or taken from ' +
-      'SE_PASSPHRASE or SE_PASSPHRASE_FILE; without any, or with --key-file, the key lies in plain text beside the file, ' +
-      'where only you may read it (0600), on the same disk.',
+    'A new file is encrypted to a key of its own. A passphrase for the key is taken from SE_PASSPHRASE or ' +
+      'SE_PASSPHRASE_FILE, else asked for on the terminal, wherever standard input comes from. Where there is neither, as in ' +
+      'CI, and with --key-file, the key lies in plain text beside the file, where only you may read it (0600), on the same disk.',
   ],
   flags: [
     { name: 'passphrase', excludes: ['key-file'], summary: 'protect the key with a passphrase' },
@@ -54,7 +55,7 @@ async function useKeychain({ flags, env, stderr }: Context): Promise<number> {
   return 0
 }
 
-async function useFile({ flags, env, stderr, stdinIsTerminal }: Context): Promise<number> {
+async function useFile({ flags, env, stderr }: Context): Promise<number> {
   const config = await readConfig(env)
   const asked = { path: flags.value('path'), identity: flags.value('identity') }
   const { path, identity, passphraseFile } = filePlace(asked, config)
@@ -63,7 +64,7 @@ async function useFile({ flags, env, stderr, stdinIsTerminal }: Context): Promis
   if (isNew) {
     const wantsPassphrase =
       flags.has('passphrase') ||
-      (!flags.has('key-file') && (stdinIsTerminal || Boolean(env['SE_PASSPHRASE']) || passphraseFile !== undefined))
+      (!flags.has('key-file') && (hasTerminal() || Boolean(env['SE_PASSPHRASE']) || passphraseFile !== undefined))
     const source = wantsPassphrase ? newPassphrase(passphraseFile) : undefined
     const begin = () => makeFile(path, identity, source)
     await wait({ what: `making ${path}`, begin }, { timeoutMs: config.timeoutMs?.value })

@@ -1,19 +1,30 @@
-/** Asks a person on the controlling terminal, whatever the standard streams are. */
+/** The controlling terminal, whatever the standard streams are: whether a person is there, and questions to them. */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+
+/** Whether there is a terminal to ask on. */
+export function hasTerminal(): boolean {
+  const fd = openTerminal()
+  if (fd !== undefined) closeSync(fd)
+  return fd !== undefined
+}
 
 /** Asks a question that `y` or `yes` affirms. Without a terminal: no. */
 export function confirm(question: string): boolean {
-  let fd: number
-  try {
-    fd = openSync(process.platform === 'win32' ? '\\\\.\\CON' : '/dev/tty', 'r+')
-  } catch {
-    return false
-  }
+  const fd = openTerminal()
+  if (fd === undefined) return false
   try {
     writeSync(fd, question)
     return /^y(es)?$/i.test(readLine(fd).trim())
   } finally {
     closeSync(fd)
+  }
+}
+
+function openTerminal(): number | undefined {
+  try {
+    return openSync(process.platform === 'win32' ? '\\\\.\\CON' : '/dev/tty', 'r+')
+  } catch {
+    return undefined
   }
 }
 
