@@ -53,6 +53,20 @@ test('the examples of se store export work as they are written', async (t) => {
   t.is(shell('SE_CONFIG=ci.toml se ls').stdout, 'ci/token\n')
 })
 
+test('the examples of se env set what they name, and fail where se env fails', async (t) => {
+  const shell = createShell(t)
+  t.is(shell('se store use file --key-file').status, 0)
+  const { examples } = (await import('../../src/cli/commands/env.js')).command
+  const evaluated = examples.filter(({ command }) => command.includes('eval'))
+  t.is(evaluated.length, 2)
+  shell("echo 'A=se://github/token' >.env")
+  const print = `printf '%s' "$A$GH_TOKEN"`
+  for (const { command } of evaluated)
+    t.regex(shell(`set -e\n${command}\necho went on`).stdout, /^se: [^\n]*\n(hint: [^\n]*\n)?$/)
+  shell('echo t0ken | se set github/token')
+  for (const { command } of evaluated) t.is(shell(`set -e\n${command}\n${print}`).stdout, 't0ken')
+})
+
 test('the reference in docs/cli.md is made from the tables', async (t) => {
   t.is(withSections(page, await markdownSections(COMMANDS)), page)
 })

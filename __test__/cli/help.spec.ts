@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { COMMANDS } from '../../src/cli/commands.js'
+import { EXIT_STATUSES } from '../../src/cli/exit-statuses.js'
 import { commandHelp, overview, usageLines } from '../../src/cli/help.js'
 import { loadTree, manPage } from '../../src/cli/man-page.js'
 import { VERSION } from '../../src/version.js'
@@ -9,6 +10,17 @@ test('no line of any help is longer than 100 columns', async (t) => {
   for (const text of [overview(COMMANDS), ...(await loadTree(COMMANDS)).map(commandHelp)]) {
     for (const line of text.split('\n')) t.true(line.length <= 100, line)
   }
+})
+
+test('a paragraph is whole, and every ellipsis is one sign', async (t) => {
+  for (const command of await loadTree(COMMANDS)) {
+    for (const paragraph of command.description) t.regex(paragraph, /[.]$/, command.name)
+    t.notRegex(commandHelp(command), /\.\.\./, command.name)
+  }
+})
+
+test('the overview names every exit status', (t) => {
+  for (const [status] of EXIT_STATUSES) t.regex(overview(COMMANDS), new RegExp(`\\b${status} `))
 })
 
 test('each command has the name and summary of its entry, a usage line and an example', async (t) => {

@@ -1,20 +1,33 @@
 /** Arguments and flag values that several commands understand alike. */
-import { createError } from '../errors/secrets-error.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { UsageError } from './usage-error.js'
 
 /**
  * The id in an argument.
- * @throws `SE_INVALID_ID` when it is none; the text is not quoted, for it may be a value in the wrong place.
+ * @throws `SE_INVALID_ID` when it is none. Of the text one character is quoted at most: it may be a value in the wrong place.
  */
 export async function idArgument(text: string): Promise<string> {
-  const { isId } = await import('../id.js')
-  const isReference = text.startsWith('se://')
-  if (isId(text)) return text
-  throw createError('SE_INVALID_ID', isReference ? 'an ID is wanted here, not a reference' : 'the ID is not valid', {
-    hint: isReference
-      ? 'leave out se://'
-      : 'an ID is parts of letters, digits and . _ : - with / between them, such as team/db/password',
-  })
+  const [{ firstWrong, MAX_LENGTH }, { quote }] = await Promise.all([import('../grammar.js'), import('../quote.js')])
+  const at = firstWrong('id', text)
+  if (at < 0) return text
+  if (text.startsWith('se://')) throw invalidId('an ID is wanted here, not a reference', 'leave out se://')
+  const [wrong] = text.slice(at)
+  if (wrong === '*') {
+    throw invalidId(
+      'an ID has no *',
+      'an ID names one secret; se ls, and references such as se://github/*, take patterns',
+    )
+  }
+  const has = wrong === undefined ? 'ends too early' : `has ${quote(wrong)} at offset ${at}`
+  const what = at === MAX_LENGTH ? `has more than ${MAX_LENGTH} characters` : has
+  throw invalidId(
+    `the ID is not valid: it ${what}`,
+    'an ID is parts of letters, digits and . _ : - with / between them, such as team/db/password',
+  )
+}
+
+function invalidId(message: string, hint: string): SecretsError {
+  return createError('SE_INVALID_ID', message, { hint })
 }
 
 /** The ids of a command that takes two. */

@@ -66,6 +66,8 @@ export interface Command {
   readonly flags: readonly Flag[]
   /** The arguments that are not flags. */
   readonly positionals: readonly Positional[]
+  /** The hint when there are more arguments than that. */
+  readonly extraHint?: string
   /**
    * Set for a command that starts another one: flags end at `--` or at the first word that is none, and all that
    * follows is {@link Context.rest}. The name is for the help; `optional` allows it to be empty.

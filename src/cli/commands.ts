@@ -76,3 +76,25 @@ export const HIDDEN: readonly CommandEntry[] = [
     load: async () => (await import('./commands/complete.js')).command,
   },
 ]
+
+/** What other tools call a command, and ours. */
+export const OTHER_NAMES: Readonly<Record<string, string>> = {
+  list: 'ls',
+  remove: 'rm',
+  delete: 'rm',
+  unset: 'rm',
+  show: 'get',
+  read: 'get',
+  cat: 'get',
+  rename: 'mv',
+  move: 'mv',
+  copy: 'cp',
+  exec: 'run',
+  add: 'set',
+  put: 'set',
+  insert: 'set',
+  write: 'set',
+  init: 'store use',
+  import: 'store import',
+  export: 'store export',
+}

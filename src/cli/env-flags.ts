@@ -22,7 +22,7 @@ export const ENV_FLAGS: readonly Flag[] = [
     summary: 'set the variable NAME to the secret REF, such as -e TOKEN=se://github/token',
   },
   { name: 'strict', summary: 'refuse when any plugin fails, though others answered' },
-  { name: 'no-daemon', summary: 'resolve in this process, without asking a daemon' },
+  { name: 'no-daemon', summary: 'resolve in this process, which this release always does: it has no daemon yet' },
 ]
 
 /** What the flags ask for. */

@@ -19,6 +19,9 @@ export const METADATA_FLAG: Flag = {
   summary: 'keep a fact beside the value; it is not secret',
 }
 
+/** What is said to several arguments where a pattern is wanted. */
+export const QUOTE_PATTERN = 'put quotes around a pattern: the shell replaces it by the files that it matches'
+
 /** A flag that replaces what is there. */
 export function forceFlag(summary: string): Flag {
   return { name: 'force', short: 'f', summary }

@@ -5,7 +5,7 @@
 
 import { looksLikeName, nearest } from '../nearest.js'
 import type { Command, CommandEntry, Context } from './command.js'
-import { COMMANDS, HIDDEN } from './commands.js'
+import { COMMANDS, HIDDEN, OTHER_NAMES } from './commands.js'
 import { createOutput, isTerminal } from './output.js'
 import { parseArguments } from './parse-arguments.js'
 import { UsageError } from './usage-error.js'
@@ -92,6 +92,7 @@ async function findCommand(words: readonly string[]): Promise<Found | undefined>
   if (first === '--version' || first === '-V')
     return { command: await entryNamed('version', COMMANDS).load(), words: 1 }
   if (first === 'help' && words.length === 1) return undefined
+  if (first.startsWith('-')) throw flagFirst(first, words)
   let entry = HIDDEN.find(({ name }) => name === first) ?? entryNamed(first, COMMANDS)
   let command = await entry.load()
   let count = 1
@@ -112,16 +113,26 @@ async function findCommand(words: readonly string[]): Promise<Found | undefined>
 export function entryNamed(name: string, entries: readonly CommandEntry[], parent?: Command): CommandEntry {
   const entry = entries.find((candidate) => candidate.name === name)
   if (entry !== undefined) return entry
-  const program = parent === undefined ? 'se' : `se ${parent.name}`
+  const before = parent === undefined ? '' : `${parent.name} `
   const names = entries.map((candidate) => candidate.name)
-  const meant = nearest(name, names)
+  const usual = parent === undefined && Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
+  const meant = usual ?? nearest(name, names)
   const help = parent === undefined ? 'se --help' : `se help ${parent.name}`
   throw new UsageError(
-    name.startsWith('-')
-      ? 'a command comes first'
-      : looksLikeName(name)
-        ? `unknown command ${name}`
-        : 'unknown command',
-    meant === undefined ? `${help} lists the commands` : `did you mean ${program} ${meant}?`,
+    looksLikeName(name) ? `unknown command ${before}${name}` : 'unknown command',
+    meant === undefined ? `${help} lists the commands` : `did you mean se ${before}${meant}?`,
+    parent,
+  )
+}
+
+/** The error for a flag where the command belongs. */
+function flagFirst(flag: string, words: readonly string[]): UsageError {
+  const name = flag.replace(/^-+/, '').split('=', 1)[0] ?? ''
+  const command = COMMANDS.find((entry) => words.includes(entry.name))?.name ?? 'COMMAND'
+  const meant = nearest(name, ['help', 'version'])
+  const after = looksLikeName(name) && flag.startsWith('--') ? `: se ${command} --${name}` : ''
+  return new UsageError(
+    'a command comes first',
+    meant === undefined ? `flags go after the command${after}` : `did you mean se --${meant}?`,
   )
 }

@@ -180,8 +180,8 @@ function checkPositionals(command: Command, positionals: readonly string[]): voi
   if (positionals.length > table.length && table.at(-1)?.repeat !== true) {
     const takes = table.length === 0 ? 'no argument' : table.length === 1 ? '1 argument' : `${table.length} arguments`
     throw new UsageError(
-      `se ${command.name} takes ${takes}, ${positionals.length} were given`,
-      table.length === 0 ? undefined : 'put quotes around what holds spaces',
+      `se ${command.name} takes ${takes}, ${positionals.length} ${positionals.length === 1 ? 'was' : 'were'} given`,
+      command.extraHint,
     )
   }
   table.forEach((positional, place) => {

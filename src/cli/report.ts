@@ -18,7 +18,8 @@ export const USAGE_STATUS = 2
 export function report(error: unknown, stderr: Output, command?: Command): number {
   if (error instanceof UsageError) {
     printProblem(stderr, error.message, error.hint)
-    const usage = command === undefined ? ['se COMMAND [ARGUMENTS]'] : usageLines(command)
+    const shown = error.command ?? command
+    const usage = shown === undefined ? ['se COMMAND [ARGUMENTS]'] : usageLines(shown)
     stderr.write(usage.map((line) => `usage: ${line}\n`).join(''))
     return USAGE_STATUS
   }

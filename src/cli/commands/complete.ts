@@ -6,7 +6,7 @@ import { COMMANDS } from '../commands.js'
 export const command: Command = {
   name: '__complete',
   summary: 'complete an unfinished command line, for the shells',
-  usage: ['-- WORD...'],
+  usage: ['-- WORD…'],
   description: ['The first line is words, files or programs; each further line a word, a tab and its meaning.'],
   flags: [],
   positionals: [],

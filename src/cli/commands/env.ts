@@ -16,8 +16,10 @@ export const command: Command = {
   summary: 'print variables with their secrets, for eval and direnv',
   usage: ['[--format shell|json|dotenv] [-f FILE]… [-e NAME=REF]… [--strict] [--force]'],
   description: [
-    'Prints what differs from the environment that se was started with: the variables of env files and of -e, and those',
-    'of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',
+    'Prints what differs from the environment that se was started with: the variables of env files and of -e, and those ' +
+      'of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',
+    'When anything is wrong, nothing is printed, and the exit status is that of the first problem. eval of nothing ' +
+      'succeeds, so that `eval "$(se env)"` would go on; with `|| echo false`, as in the examples, it fails as well.',
     'Where a command can be started directly, se run is safer: nothing is printed then.',
   ],
   flags: [
@@ -27,8 +29,8 @@ export const command: Command = {
   ],
   positionals: [],
   examples: [
-    { note: 'into this shell', command: 'eval "$(se env -f .env)"' },
-    { note: 'in .envrc, for direnv', command: 'eval "$(se env -e GH_TOKEN=se://github/token)"' },
+    { note: 'into this shell', command: 'eval "$(se env -f .env || echo false)"' },
+    { note: 'in .envrc, for direnv', command: 'eval "$(se env -e GH_TOKEN=se://github/token || echo false)"' },
     { note: 'for a program', command: 'se env -f .env --format json | jq -r .DB_PASSWORD' },
   ],
   async run(context) {

@@ -32,7 +32,7 @@ export const command: Command = {
       summary: 'which characters: alphanumeric (default), base64url, hex, digits, or ascii with all its signs',
     },
     { name: 'characters', value: 'CHARS', summary: 'these characters: at least two, ASCII, each once' },
-    { name: 'print', short: 'p', summary: 'print the value, too' },
+    { name: 'print', short: 'p', summary: 'print the value, too; a line end is added on a terminal only' },
     METADATA_FLAG,
     forceFlag('replace what is kept under the ID'),
     STORE_FLAG,

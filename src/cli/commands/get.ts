@@ -29,6 +29,7 @@ export const command: Command = {
     ),
   ],
   positionals: [{ name: 'ID', complete: 'id' }],
+  extraHint: 'it shows one secret; se run and se env take any number of references',
   examples: [
     { note: 'is it there?', command: 'se get postgres/prod/password' },
     { note: 'to the clipboard', command: 'se get postgres/prod/password --reveal | wl-copy' },

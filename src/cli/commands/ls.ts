@@ -1,6 +1,6 @@
 /** `se ls`: lists what is kept in the chosen store. Reads no value. */
 import type { Command } from '../command.js'
-import { jsonFlag, STORE_FLAG } from '../flags.js'
+import { jsonFlag, QUOTE_PATTERN, STORE_FLAG } from '../flags.js'
 
 /** Lists ids. */
 export const command: Command = {
@@ -22,6 +22,7 @@ export const command: Command = {
     STORE_FLAG,
   ],
   positionals: [{ name: 'PATTERN', optional: true, complete: 'id' }],
+  extraHint: QUOTE_PATTERN,
   examples: [
     { note: 'everything', command: 'se ls' },
     { note: 'whatever ends in token', command: "se ls '**/token'" },

@@ -11,7 +11,7 @@ import { UsageError } from '../usage-error.js'
 export const command: Command = {
   name: 'rm',
   summary: 'remove secrets',
-  usage: ['ID...', '--all [--yes]'],
+  usage: ['ID…', '--all [--yes]'],
   description: [
     'Each removed ID is printed as `RM: ID`; each failure goes to standard error as `ERR: ID: cause`, and the others are ' +
       'removed nonetheless. The exit status is then that of the failures, or 1 when they differ.',

@@ -20,8 +20,8 @@ export const command: Command = {
     'Every variable whose value begins with se:// is replaced by the secret that it names; everything else stays as it is.',
     'A pattern, such as se://**/db/password, serves where exactly one secret matches.',
     'se then becomes the command: same process, same terminal, same descriptors, and nothing of se stays behind.',
-    'When anything is wrong, all of it is listed, nothing is started, and the exit status is 125;',
-    'it is 126 when the command cannot be executed and 127 when there is none, else the command’s own.',
+    'When anything is wrong, all of it is listed, nothing is started, and the exit status is 125; it is 126 when the ' +
+      'command cannot be executed and 127 when there is none, else the command’s own.',
   ],
   flags: [
     ...ENV_FLAGS,

@@ -9,7 +9,7 @@ import { UsageError } from '../usage-error.js'
 export const command: Command = {
   name: 'set',
   summary: 'keep a secret',
-  usage: ['ID [--metadata KEY=VALUE]... [--verbatim] [--force]', 'ID=VALUE [--metadata KEY=VALUE]... [--force]'],
+  usage: ['ID [--metadata KEY=VALUE]… [--verbatim] [--force]', 'ID=VALUE [--metadata KEY=VALUE]… [--force]'],
   description: [
     'The value is typed at a hidden prompt on a terminal, else read from standard input. One line loses its line end, so ' +
       'that `echo token | se set ID` keeps `token`; several lines, and anything with --verbatim, are kept byte for byte. ' +
@@ -24,6 +24,9 @@ export const command: Command = {
     STORE_FLAG,
   ],
   positionals: [{ name: 'ID', complete: 'id' }],
+  extraHint:
+    'the value is no argument: type it at the prompt of se set ID, or pipe it in: … | se set ID; ' +
+    'se set ID=VALUE works too, but other processes see it',
   examples: [
     { note: 'type it', command: 'se set postgres/prod/password' },
     { note: 'from a program', command: 'openssl rand -base64 24 | se set app/session-key' },

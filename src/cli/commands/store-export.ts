@@ -2,6 +2,7 @@
 import { STORE_KINDS } from '../../config/settings.js'
 import type { Command } from '../command.js'
 import { COPY_FLAGS, copySecrets } from '../copy-secrets.js'
+import { QUOTE_PATTERN } from '../flags.js'
 
 /** Copies secrets to another store. */
 export const command: Command = {
@@ -17,6 +18,7 @@ export const command: Command = {
     { name: 'STORE', choices: STORE_KINDS },
     { name: 'PATTERN', optional: true, complete: 'id' },
   ],
+  extraHint: QUOTE_PATTERN,
   examples: [
     { note: 'into the keychain', command: 'se store export keychain' },
     {

@@ -2,6 +2,7 @@
 import { STORE_KINDS } from '../../config/settings.js'
 import type { Command } from '../command.js'
 import { COPY_FLAGS, copySecrets } from '../copy-secrets.js'
+import { QUOTE_PATTERN } from '../flags.js'
 
 /** Copies secrets from another store. */
 export const command: Command = {
@@ -17,6 +18,7 @@ export const command: Command = {
     { name: 'STORE', choices: STORE_KINDS },
     { name: 'PATTERN', optional: true, complete: 'id' },
   ],
+  extraHint: QUOTE_PATTERN,
   examples: [
     { note: 'move into the file what the keychain holds', command: 'se store use file && se store import keychain' },
     { note: 'only look', command: "se store import keychain 'postgres/**' --dry-run" },

@@ -39,7 +39,7 @@ export const command: Command = {
     },
     {
       name: 'rotate',
-      summary: 'encrypt the file to a new key, and remove the old one',
+      summary: 'encrypt the file to a new key',
       load: async () => (await import('./store-rotate.js')).command,
     },
     {
