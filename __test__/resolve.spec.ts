@@ -278,3 +278,15 @@ test('abort and a time limit end the waiting', async (t) => {
   release()
   t.is(await resolve('se://a', { engine }).text(), 'x')
 })
+
+test('hints do not keep anybody waiting, however many there are', async (t) => {
+  const { engine, faults } = await createTestEngine({ a: 'x' })
+  const release = faults.hold('list')
+  const answers = await resolveEach(['se://b', 'se://c', 'se://d', 'se://a'], { engine, timeoutMs: 200 })
+  t.is(faults.calls.filter((call) => call === 'list').length, 3, 'all at the same time')
+  for (const [reference, answer] of answers) {
+    if (reference === 'se://a') continue
+    t.true(SecretsError.is(answer) && answer.code === 'SE_NOT_FOUND' && answer.hint?.startsWith('store it with'))
+  }
+  release()
+})

@@ -18,6 +18,9 @@ export interface ResolveOptions extends RequestOptions {
   readonly policy?: Policy | undefined
 }
 
+/** How long a hint may take that names the id that was meant. */
+const HINT_TIMEOUT_MS = 500
+
 const OPTIONS: readonly (keyof ResolveOptions)[] = [
   'engine',
   'policy',
@@ -136,15 +139,17 @@ export async function resolveEach(
     for (const [index, result] of results.entries()) {
       const reference = asked[index] as string
       const answer = pickFrom(reference, result, options)
-      answers.set(
-        reference,
-        SecretsError.is(answer) ? await withHint(answer, patterns.get(reference), engine, options) : answer,
-      )
+      answers.set(reference, answer)
+      if (!SecretsError.is(answer)) unused.delete(answer)
     }
-    for (const answer of answers.values()) if (!SecretsError.is(answer)) unused.delete(answer)
   } finally {
     for (const secret of unused) secret.dispose()
   }
+  const hints = { ...options, timeoutMs: Math.min(options.timeoutMs ?? HINT_TIMEOUT_MS, HINT_TIMEOUT_MS) }
+  const withHints = [...answers].map(async ([reference, answer]) => {
+    if (SecretsError.is(answer)) answers.set(reference, await withHint(answer, patterns.get(reference), engine, hints))
+  })
+  await Promise.all(withHints)
   return answers
 }
 

@@ -1,7 +1,7 @@
 // `se edit`: what the editor gets and leaves, and what is left when something comes between.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
 import { Started } from '../helpers/start.js'
@@ -69,6 +69,15 @@ linux('Ctrl-C and Ctrl-\\ are for the editor: se carries on', async (t) => {
   t.is(await home.ok(['get', 'a', '--reveal']), 'new')
 })
 
+/** What the person wrote and could not be stored, from the file that the message names, which is then removed. */
+function takeKept(stderr: string): string {
+  const [, path = ''] = /what you wrote is in (\S+\/se-edit-\S+\/secret): take it/.exec(stderr) ?? []
+  const text = readFileSync(path, 'utf8')
+  if ((statSync(path).mode & 0o777) !== 0o600) throw new Error('others may read it')
+  rmSync(dirname(path), { recursive: true })
+  return text
+}
+
 const meddling = (args: string): NodeJS.ProcessEnv => ({
   EDITOR: `sh -c 'echo theirs | ${process.execPath} ${cli} ${args} && echo mine >"$1"' sh`,
 })
@@ -85,11 +94,13 @@ for (const [how, args, stored] of [
     // In a session of its own, so that there is no terminal to ask on.
     const program = ['setsid', '--wait', process.execPath, cli]
     const refused = await home.se(['edit', 'a'], { env: meddling(args), program })
-    t.is(
-      refused.stderr,
-      `se: another process ${how} a meanwhile; nothing was written\n` +
-        'hint: run se edit again, on what is stored now; --force writes all the same\n',
+    const [problem, hint] = refused.stderr.split('\n')
+    t.is(problem, `se: another process ${how} a meanwhile; nothing was written`)
+    t.regex(
+      hint ?? '',
+      /^hint: run se edit again, on what is stored now; --force writes all the same; what you wrote is in /,
     )
+    t.is(takeKept(refused.stderr), 'mine\n')
     t.is(refused.status, 1)
     t.is((await home.se(['get', 'a', '--reveal'])).stdout.toString(), stored)
     await set()
@@ -109,7 +120,33 @@ test('edit asks on the terminal whether to replace what another process wrote me
     const terminal = onTerminal(home, ['edit', 'a'], meddling('set a --force'))
     await terminal.shows('Another process changed a meanwhile. Write what you made of it? [y/N] ')
     terminal.types(answer)
-    t.is((await terminal.ends()).status, status)
+    const ended = await terminal.ends()
+    t.is(ended.status, status)
+    if (status !== 0) t.is(takeKept(ended.screen), 'mine\n')
     t.is(await home.ok(['get', 'a', '--reveal']), stored)
   }
+})
+
+linux('what the store refuses is left to the person', async (t) => {
+  const home = await homeWithFile(t)
+  await home.ok(['set', 'a'], { stdin: 'one' })
+  const file = join(home.folder, 'data/se-native/store.age')
+  const { stderr, status } = await home.se(['edit', 'a'], {
+    env: { EDITOR: `sh -c 'echo precious >"$1"; chmod 644 ${file}' sh` },
+  })
+  t.is(status, 4)
+  t.is(takeKept(stderr), 'precious\n')
+})
+
+linux('a pipe or a link in place of the file is not read, and nothing of it stays', async (t) => {
+  const home = await homeWithFile(t)
+  await home.ok(['set', 'a'], { stdin: 'one' })
+  const left = (): string[] => readdirSync(join(home.folder, 'run'))
+  for (const replace of ['mkfifo "$1"', 'ln -s /etc/passwd "$1"', 'mkdir "$1"']) {
+    const { stderr, status } = await home.se(['edit', 'a'], { env: { EDITOR: `sh -c 'rm "$1"; ${replace}' sh` } })
+    t.is(status, 1, stderr)
+    t.regex(stderr, /^se: .*secret cannot be read: /)
+    t.deepEqual(left(), [])
+  }
+  t.is(await home.ok(['get', 'a', '--reveal']), 'one')
 })

@@ -1,7 +1,7 @@
 /** The user's editor, and the signals that may come while it is in front. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createError } from '../errors/secrets-error.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
 import { createEditFile } from '../native/process.js'
 import { handleOf, type Secret, secretFromHandle } from '../secret.js'
@@ -10,32 +10,59 @@ import { handleOf, type Secret, secretFromHandle } from '../secret.js'
 const GRACE_MS = 1000
 
 /**
- * Lets the user's editor change a value: $VISUAL, else $EDITOR, else vi, on a file in memory, which is gone in the end.
+ * Lets the user's editor change a value: $VISUAL, else $EDITOR, else vi, on a file in memory. The file is gone in the end,
+ * but when what the editor left could not be saved: then it stays, and the error says where.
  * The variables hold shell words, such as `code --wait`. The passphrase of the store is kept from it.
  *
  * Ctrl-C and Ctrl-\ belong to the editor. A signal that ends this process (SIGTERM, SIGHUP) goes to the editor first;
  * the file is removed, and then this process dies by the signal.
- * @throws `SE_UNSUPPORTED` when the editor cannot be started or fails, or where there is no file system in memory.
+ * @param save - Stores what the editor left.
+ * @throws what `save` does; `SE_UNSUPPORTED` when the editor cannot be started or fails, or where there is no file system in memory.
  */
-export async function editValue(secret: Secret, env: NodeJS.ProcessEnv): Promise<Secret> {
+export async function editValue(
+  secret: Secret,
+  env: NodeJS.ProcessEnv,
+  save: (after: Secret) => Promise<void>,
+): Promise<void> {
   const signals = holdSignals()
   try {
     const file = createEditFile(handleOf(secret))
+    let kept = false
     try {
       await runEditor(env, file.path, signals)
-      return secretFromHandle(secret.id, unwrap(file.read()))
+      if (signals.ending) return
+      using after = secretFromHandle(secret.id, unwrap(file.read()))
+      await save(after).catch((error: unknown) => {
+        if (signals.ending) throw error // nobody would be told where it is
+        kept = true
+        file.keep()
+        throw withPlace(error, file.path)
+      })
     } finally {
-      unwrap(file.remove())
+      if (!kept) unwrap(file.remove())
     }
   } finally {
     signals.release()
   }
 }
 
+/** The error, and where the person finds what they wrote. */
+function withPlace(error: unknown, path: string): unknown {
+  if (!SecretsError.is(error)) return error
+  const hint = [error.hint, `what you wrote is in ${path}: take it from there, then remove it`]
+  return createError(error.code, error.message, {
+    hint: hint.filter((part) => part !== undefined).join('; '),
+    details: { ...error.details, path },
+    cause: error.cause,
+  })
+}
+
 /** Signals that do not end this process for now. */
 interface HeldSignals {
   /** From now on they go to this process as well. Answers when one came that has to end us, and the grace is over. */
   passTo(child: ChildProcess): Promise<void>
+  /** Whether a signal came that ends this process. */
+  readonly ending: boolean
   /** Ends the holding, and this process, if one came that does so. */
   release(): void
 }
@@ -60,6 +87,9 @@ function holdSignals(): HeldSignals {
         }
         if (fatal !== undefined) pass(fatal)
       }),
+    get ending() {
+      return fatal !== undefined
+    },
     release() {
       for (const [signal, listener] of each) process.off(signal, listener)
       if (fatal !== undefined) process.kill(process.pid, fatal)

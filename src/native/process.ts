@@ -49,6 +49,8 @@ export interface SecretEditFile {
   readonly path: string
   /** Reads what the editor left. */
   read(): Outcome<SecretHandle>
+  /** Leaves the file there when this object goes. */
+  keep(): void
   /** Wipes and removes the file and all beside it. */
   remove(): Outcome<null>
 }

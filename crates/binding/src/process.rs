@@ -285,6 +285,12 @@ impl SecretEditFile {
         Outcome::of(|| self.file.read().map(SecretHandle::new))
     }
 
+    /// Leaves the file there when this object goes.
+    #[napi]
+    pub fn keep(&mut self) {
+        self.file.keep();
+    }
+
     /// Wipes and removes the file and all beside it.
     #[napi(ts_return_type = "Outcome<null>")]
     pub fn remove(&self) -> Outcome<()> {

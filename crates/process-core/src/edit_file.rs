@@ -5,7 +5,7 @@
 //! tmpfs, which keeps it off the disk (as far as swap is off or encrypted).
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use keychain_core::{Code, Error, Result, SecretBytes};
@@ -13,12 +13,14 @@ use keychain_core::{Code, Error, Result, SecretBytes};
 use crate::input::read_all;
 use crate::output::{create_private, file_error, random_name};
 
-/// A value in a file that an editor can change. Dropping it wipes and removes the file and all that was put beside it.
+/// A value in a file that an editor can change. Dropping it wipes and removes the file and all that was put beside it,
+/// unless it was to be kept.
 #[derive(Debug)]
 pub struct EditFile {
     folder: PathBuf,
     path: PathBuf,
     ends_its_line: bool,
+    kept: bool,
 }
 
 impl EditFile {
@@ -34,7 +36,7 @@ impl EditFile {
             .and_then(|folder| create_private_folder(&folder).map(|()| folder))
             .map_err(|error| file_error("created", &folder, error))?;
         let path = folder.join("secret");
-        let file = Self { folder, path, ends_its_line: value.is_empty() || value.ends_with(b"\n") };
+        let file = Self { folder, path, ends_its_line: value.is_empty() || value.ends_with(b"\n"), kept: false };
         create_private(&file.path)
             .and_then(|mut target| target.write_all(value))
             .map_err(|error| file_error("written", &file.path, error))?;
@@ -48,7 +50,7 @@ impl EditFile {
 
     /// Reads what the editor left. Editors end the last line: where the value had no such line end, it is taken off.
     pub fn read(&self) -> Result<SecretBytes> {
-        let mut file = fs::File::open(&self.path).map_err(|error| file_error("read", &self.path, error))?;
+        let mut file = open_regular(&self.path).map_err(|error| file_error("read", &self.path, error))?;
         let value = read_all(&mut file)?;
         match value.as_bytes().strip_suffix(b"\n") {
             Some(line) if !self.ends_its_line => Ok(SecretBytes::copy_from(line)),
@@ -56,14 +58,21 @@ impl EditFile {
         }
     }
 
+    /// Leaves the file there, for a person: what was written into it could not be stored.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
     /// Wipes and removes everything. Fails where something cannot be removed.
     pub fn remove(&self) -> Result<()> {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let len = entry.metadata().ok().filter(fs::Metadata::is_file).map(|facts| facts.len());
-            let file = fs::OpenOptions::new().write(true).open(entry.path());
-            if let (Some(len), Ok(mut file)) = (len.and_then(|len| usize::try_from(len).ok()), file) {
+            let Ok(facts) = entry.metadata() else { continue };
+            if !facts.is_file() {
+                continue;
+            }
+            if let Ok(mut file) = fs::OpenOptions::new().write(true).open(entry.path()) {
                 // Removed below whether or not it can be wiped first.
-                let _ = file.write_all(&vec![0; len]);
+                let _ = std::io::copy(&mut std::io::repeat(0).take(facts.len()), &mut file);
             }
         }
         match fs::remove_dir_all(&self.folder) {
@@ -77,9 +86,24 @@ impl EditFile {
 
 impl Drop for EditFile {
     fn drop(&mut self) {
-        // Whoever must know called `remove`.
-        let _ = self.remove();
+        if !self.kept {
+            // Whoever must know called `remove`.
+            let _ = self.remove();
+        }
     }
+}
+
+/// Opens what the editor left, which must be a file: a pipe would be waited for, and a link read from elsewhere.
+fn open_regular(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("the editor left something else in its place"));
+    }
+    Ok(file)
 }
 
 #[cfg(target_os = "linux")]

@@ -17,7 +17,8 @@ export const command: Command = {
       'ends se; after a SIGKILL, remove the folder se-edit-… in $XDG_RUNTIME_DIR or /dev/shm yourself. What the editor itself ' +
       'writes elsewhere (backups, undo and swap files) is its own affair.',
     'Metadata stays. When the editor fails, or the value is as before, nothing is written. When another process changed the ' +
-      'secret meanwhile, se asks on the terminal whether to replace that; without a terminal it refuses, unless --force is given.',
+      'secret meanwhile, se asks on the terminal whether to replace that; without a terminal it refuses, unless --force is given. What ' +
+      'could not be stored stays in the file, and se says where that is.',
   ],
   flags: [forceFlag('replace what another process wrote meanwhile'), STORE_FLAG],
   positionals: [{ name: 'ID', complete: 'id' }],
@@ -31,13 +32,14 @@ export const command: Command = {
     const { editValue } = await import('../editor.js')
     const store = await openChosenStore(context)
     using before = await store.get(id)
-    using after = await editValue(before, context.env)
-    if (after.equals(before)) {
-      context.stderr.write(`${id} was not changed\n`)
-      return 0
-    }
-    if (!context.flags.has('force')) await refuseChanged(store, before)
-    await store.set(id, after, { metadata: before.metadata, overwrite: true })
+    await editValue(before, context.env, async (after) => {
+      if (after.equals(before)) {
+        context.stderr.write(`${id} was not changed\n`)
+        return
+      }
+      if (!context.flags.has('force')) await refuseChanged(store, before)
+      await store.set(id, after, { metadata: before.metadata, overwrite: true })
+    })
     return 0
   },
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 use pattern_matcher::{Id, Pattern};
@@ -150,10 +150,13 @@ impl SecretServiceStore {
     /// Writes something on a link, while nobody else on the bus does. Ends before a person is asked to unlock: that may
     /// take long, and the whole of it is done again then.
     fn write_on_link<T, F: Future<Output = Outcome<T>>>(&self, step: impl Fn(Arc<Link>) -> F) -> Result<T> {
+        let since = Instant::now();
         let _turn = lock(&self.writing);
+        // Who waited for a writer of this process waits for the others that much less: all together end in time.
+        let patience = self.writer_wait.saturating_sub(since.elapsed());
         let step = &step;
         let done = self.on_link(|link| async move {
-            let turn = Turn::take(&link.bus, self.writer_wait).await?;
+            let turn = Turn::take(&link.bus, patience).await?;
             let done = step(link.clone()).await;
             turn.give_back().await;
             done
