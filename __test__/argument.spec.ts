@@ -37,6 +37,12 @@ test('arguments of the wrong kind are refused with a code, and not repeated', as
     'a value that is none': () => store.set('a', 5 as never),
     'includes a text': () => parsePattern('a').includes(wrong),
     'overlaps a text': () => parsePattern('a').overlaps(wrong),
+    'no options': () => resolve('se://a', null as never),
+    'a signal that is none': () => resolve('se://a', { engine, signal: {} as never }),
+    'a limit that is none': () => store.get('a', { timeoutMs: '5' as never }),
+    'a misspelt option of set': () => store.set('a', 'x', { overwite: true } as never),
+    'a misspelt option of list': () => store.list('**', { time: false } as never),
+    'a misspelt option of rename': () => store.rename('a', 'b', { force: true } as never),
     'equals a text': () => Secret.from('a', 'x').equals(wrong),
   }
   for (const [what, call] of Object.entries(calls)) {

@@ -28,7 +28,8 @@ export function checkWellFormed(name: string, text: string, hint?: string): void
  * Refuses options that do not exist: one that is misspelt may be the one that protects.
  * @throws `SE_INVALID_OPTION`, which names the nearest that does.
  */
-export function checkOptions(options: object, known: readonly string[]): void {
+export function checkOptions(options: object | undefined, known: readonly string[]): void {
+  if (options === undefined) return
   if (typeof options !== 'object' || options === null) throw wrongArgument('options', 'an object', options)
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue

@@ -1,5 +1,6 @@
 // Waiting for work that cannot be stopped: when the caller no longer wants it, we stop waiting, and what it still brings
 // is thrown away.
+import { wrongArgument } from './argument.js'
 import { createError, type SecretsError } from './errors/secrets-error.js'
 
 /** How long to wait. */
@@ -31,6 +32,7 @@ export interface Work<T> {
 export async function wait<T>({ what, begin, discard }: Work<T>, options: WaitOptions = {}): Promise<T> {
   const { signal, timeoutMs } = options
   checkTimeout(timeoutMs)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongArgument('signal', 'an AbortSignal', signal)
   if (signal?.aborted) throw aborted(what, signal, false)
   const work = begin()
   if (signal === undefined && timeoutMs === undefined) return work
@@ -89,6 +91,7 @@ function abortAll(this: AbortSignal): void {
 
 /** @throws `InvalidInputError` `SE_INVALID_OPTION` unless the limit is a number of milliseconds that a timer can take. */
 export function checkTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs !== undefined && typeof timeoutMs !== 'number') throw wrongArgument('timeoutMs', 'a number', timeoutMs)
   if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs <= 2 ** 31 - 1)) return
   throw createError('SE_INVALID_OPTION', `timeoutMs must be above 0 and at most ${2 ** 31 - 1}, and is ${timeoutMs}`, {
     details: { option: 'timeoutMs' },

@@ -1,4 +1,4 @@
-import { checkWellFormed, wrongArgument } from '../argument.js'
+import { checkOptions, checkWellFormed, wrongArgument } from '../argument.js'
 import { parseId } from '../id.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
@@ -66,6 +66,9 @@ export interface WriteOptions extends WaitOptions {
   overwrite?: boolean | undefined
 }
 
+const WAIT: readonly (keyof WaitOptions)[] = ['signal', 'timeoutMs']
+const WRITE: readonly (keyof WriteOptions)[] = [...WAIT, 'overwrite']
+
 /**
  * An open store, made by `openStore`. All operations may be called at the same time; other processes may use the store
  * at the same time as well.
@@ -98,6 +101,7 @@ export class Store {
    */
   async get(id: string, options?: WaitOptions): Promise<Secret> {
     parseId(id)
+    checkOptions(options, WAIT)
     return this.#run(`reading ${id}`, options, () => this.#native.get(id), toSecret, discardItem)
   }
 
@@ -108,6 +112,7 @@ export class Store {
    * @throws `StoreError` `SE_AMBIGUOUS`, `SE_CORRUPT`; `InvalidInputError` `SE_INVALID_PATTERN`, `SE_INVALID_ID`.
    */
   async getMany(wanted: string | readonly string[], options?: WaitOptions): Promise<Secret[]> {
+    checkOptions(options, WAIT)
     if (typeof wanted === 'string') parsePattern(wanted)
     else if (Array.isArray(wanted)) wanted.forEach(parseId)
     else throw wrongArgument('wanted', 'a pattern or an array of ids', wanted)
@@ -131,6 +136,7 @@ export class Store {
    */
   async list(pattern = '**', options?: ListOptions): Promise<SecretInfo[]> {
     parsePattern(pattern)
+    checkOptions(options, [...WAIT, 'times'])
     return this.#run(
       `listing ${pattern}`,
       options,
@@ -144,12 +150,14 @@ export class Store {
    * @throws `StoreError` `SE_EXISTS` when something is stored under the id and `overwrite` is not set;
    *   `InvalidInputError` `SE_INVALID_ID`, `SE_VALUE_TOO_LARGE`.
    */
-  set(
+  async set(
     id: string,
     value: SecretValue,
     options: WriteOptions & { metadata?: NewSecret['metadata'] } = {},
   ): Promise<void> {
-    return this.setMany([{ id, value, metadata: options.metadata }], options)
+    checkOptions(options, [...WRITE, 'metadata'])
+    const { metadata, ...others } = options
+    return this.setMany([{ id, value, metadata }], others)
   }
 
   /**
@@ -158,6 +166,7 @@ export class Store {
    * @throws as {@link Store.set}; `InvalidInputError` `SE_INVALID_OPTION` when an id is among them twice.
    */
   async setMany(entries: Iterable<NewSecret>, options: WriteOptions = {}): Promise<void> {
+    checkOptions(options, WRITE)
     const list = [...entries]
     for (const { id, metadata } of list) {
       parseId(id)
@@ -189,6 +198,7 @@ export class Store {
    */
   async delete(id: string, options?: WaitOptions): Promise<void> {
     parseId(id)
+    checkOptions(options, WAIT)
     return this.#run(`removing ${id}`, options, () => this.#native.delete(id), ignore)
   }
 
@@ -200,6 +210,7 @@ export class Store {
   async rename(from: string, to: string, options: WriteOptions = {}): Promise<void> {
     parseId(from)
     parseId(to)
+    checkOptions(options, WRITE)
     const overwrite = options.overwrite === true
     return this.#run(`renaming ${from} to ${to}`, options, () => this.#native.rename(from, to, overwrite), ignore)
   }
