@@ -61,7 +61,7 @@ test('rm removes everything though nobody reads what it says, and ends with the 
   t.is(await home.ok(['ls']), 'c\nd\ne\nf\n')
   t.is((await withOutputs(home, ['rm', 'none', 'c', 'd'], { stdout: 'gone', stderr: 'gone' })).status, 3)
   t.is(await home.ok(['ls']), 'e\nf\n')
-  t.is((await withOutputs(home, ['rm', '--all'], { stdout: 'gone' })).status, 0)
+  t.is((await withOutputs(home, ['rm', '--all', '--yes'], { stdout: 'gone' })).status, 0)
   t.is(await home.ok(['ls']), '')
 })
 

@@ -43,7 +43,7 @@ export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: R
   const parts: Brought[] = []
   let rest = patterns
   while (rest.length > 0) {
-    const timeoutMs = Math.max(limit - (now() - began), 1)
+    const timeoutMs = Math.max(Math.ceil(limit - (now() - began)), 1)
     const brought = await askOnce(plugin, rest, { ...round, timeoutMs })
     const id = brought.failure?.details['id']
     const others = typeof id === 'string' ? rest.filter((pattern) => !pattern.matches(id)) : []
