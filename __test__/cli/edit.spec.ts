@@ -29,6 +29,7 @@ test('edit gives the value to the editor and keeps what it left', async (t) => {
   t.is(failed.stderr, 'se: the editor ended with 1; nothing was changed\nhint: name another one in VISUAL or EDITOR\n')
   t.is(failed.status, 1)
   t.is(await home.ok(['get', 'a', '--reveal']), 'two')
+  t.is((await edit('truncate -s 0')).stderr, 'The value of a is empty now.\n')
 })
 
 /** Starts `se edit a` with an editor of shell commands, whose first line of output is the path of the file. */

@@ -37,6 +37,19 @@ onAKeyring('a secret of secret-tool is read, and one of se is found by secret-to
   await t.throwsAsync(keyring.run('secret-tool', ['lookup', ...docker, 'id', 'team/new']))
 })
 
+onAKeyring('choosing another kind of store tells that nothing moves, and what copies it', async (t) => {
+  const { keyring, home } = await start(t.teardown.bind(t))
+  await using _ = keyring
+  await home.ok(['set', 'a/b'], { stdin: 'old' })
+  const use = async (...args: string[]) => (await home.se(['store', 'use', ...args])).stderr
+  const stays = / before stays there, and se does not find it here: (se store import \w+) copies it\n$/
+  t.is(stays.exec(await use('file', '--key-file'))?.[1], 'se store import keychain')
+  t.notRegex(await use('file'), stays)
+  t.is(await home.ok(['store', 'import', 'keychain']), 'a/b\n')
+  t.is(stays.exec(await use('keychain'))?.[1], 'se store import file')
+  t.notRegex(await use('keychain'), stays)
+})
+
 onAKeyring('se run gives the values of the keyring to the command', async (t) => {
   const { keyring, home } = await start(t.teardown.bind(t))
   await using _ = keyring

@@ -42,6 +42,22 @@ test('Ctrl-C at the prompt stores nothing', async (t) => {
   t.is(await home.ok(['ls']), '')
 })
 
+test('an empty value at the prompt stores nothing, and the way to store one is told', async (t) => {
+  const home = await homeWithFile(t)
+  for (const [flags, hint] of [
+    [[], 'se set a/b='],
+    [['--force'], 'se set a/b= --force'],
+  ] as const) {
+    const terminal = onTerminal(home, ['set', 'a/b', ...flags], { NO_COLOR: '1' })
+    await terminal.shows('Value of a/b: ')
+    terminal.types('\r')
+    const { screen, status } = await terminal.ends()
+    t.true(screen.endsWith(`nothing was stored\r\nhint: to store an empty value: ${hint}\r\n`), screen)
+    t.is(status, 4)
+  }
+  t.is(await home.ok(['ls']), '')
+})
+
 test('a value in the argument gets a hint on a terminal', async (t) => {
   const home = await homeWithFile(t)
   const { screen, status } = await onTerminal(home, ['set', 'a/b=hunter2']).ends()

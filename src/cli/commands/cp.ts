@@ -24,8 +24,9 @@ export const command: Command = {
     const [from, to] = await twoIds(context.positionals)
     if (from === to) throw new UsageError('FROM and TO are the same ID')
     const { openChosenStore } = await import('../open-chosen-store.js')
+    const { withNearestId } = await import('../nearest-id.js')
     const store = await openChosenStore(context)
-    using secret = await store.get(from)
+    using secret = await withNearestId(store, from, () => store.get(from))
     await store.set(to, secret, { metadata: secret.metadata, overwrite: context.flags.has('force') })
     return 0
   },

@@ -30,8 +30,9 @@ export const command: Command = {
     const id = await idArgument(context.positionals[0] ?? '')
     const { openChosenStore } = await import('../open-chosen-store.js')
     const { editValue } = await import('../editor.js')
+    const { withNearestId } = await import('../nearest-id.js')
     const store = await openChosenStore(context)
-    using before = await store.get(id)
+    using before = await withNearestId(store, id, () => store.get(id))
     await editValue(before, context.env, async (after) => {
       if (after.equals(before)) {
         context.stderr.write(`${id} was not changed\n`)
@@ -39,6 +40,7 @@ export const command: Command = {
       }
       if (!context.flags.has('force')) await refuseChanged(store, before)
       await store.set(id, after, { metadata: before.metadata, overwrite: true })
+      if (after.byteLength === 0) context.stderr.write(`The value of ${id} is empty now.\n`)
     })
     return 0
   },

@@ -20,8 +20,10 @@ export const command: Command = {
   async run(context) {
     const [from, to] = await twoIds(context.positionals)
     const { openChosenStore } = await import('../open-chosen-store.js')
+    const { withNearestId } = await import('../nearest-id.js')
     const store = await openChosenStore(context)
-    await store.rename(from, to, { overwrite: context.flags.has('force') })
+    const overwrite = context.flags.has('force')
+    await withNearestId(store, from, () => store.rename(from, to, { overwrite }))
     return 0
   },
 }

@@ -5,6 +5,7 @@ import type { Store } from '../../store/store.js'
 import { idArgument } from '../arguments.js'
 import type { Command, Context } from '../command.js'
 import { STORE_FLAG } from '../flags.js'
+import { printHint } from '../report.js'
 import { UsageError } from '../usage-error.js'
 
 /** Removes secrets. */
@@ -74,6 +75,11 @@ async function remove({ stdout, stderr }: Context, store: Store, ids: readonly s
       if (!SecretsError.is(error)) throw error
       statuses.add(CODES[error.code].exit)
       stderr.write(`ERR: ${id}: ${error.message}\n`)
+      if (error.code === 'SE_NOT_FOUND') {
+        const { nearestId } = await import('../nearest-id.js')
+        const meant = await nearestId(store, id)
+        if (meant !== undefined) printHint(stderr, `did you mean ${meant}?`)
+      }
       continue
     }
     stdout.write(`RM: ${id}\n`)

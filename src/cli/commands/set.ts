@@ -13,7 +13,9 @@ export const command: Command = {
   description: [
     'The value is typed at a hidden prompt on a terminal, else read from standard input. One line loses its line end, so ' +
       'that `echo token | se set ID` keeps `token`; several lines, and anything with --verbatim, are kept byte for byte. ' +
-      'A JSON object with "secret", and perhaps "metadata", is taken apart.',
+      'An empty value is stored when it is read from standard input, which is told, but not when it is typed.',
+    'A JSON object whose only members are "secret", a text, and perhaps "metadata", an object of texts, is taken apart. Any ' +
+      'other JSON is kept as it is.',
     'An ID that is kept already is refused, and nothing is written, unless --force is given. ID=VALUE is there for habit: ' +
       'arguments are seen by other processes and stay in the history of the shell.',
   ],
@@ -59,11 +61,18 @@ export const command: Command = {
     } else if (context.stdinIsTerminal) {
       if (!overwrite) await refuseExisting(store, id)
       using secret = await valueFromPrompt(id, `Value of ${id}: `)
+      if (secret.byteLength === 0) {
+        const { createError } = await import('../../errors/secrets-error.js')
+        throw createError('SE_PROMPT_DISMISSED', 'nothing was typed, and nothing was stored', {
+          hint: `to store an empty value: se set ${id}=${overwrite ? ' --force' : ''}`,
+        })
+      }
       await store.set(id, secret, { metadata, overwrite })
     } else {
       const read = await valueFromStdin(id, flags.has('verbatim'))
       using secret = read.secret
       await store.set(id, secret, { metadata: { ...read.metadata, ...metadata }, overwrite })
+      if (secret.byteLength === 0) stderr.write(`The value of ${id} is empty.\n`)
     }
     return 0
   },

@@ -1,14 +1,15 @@
 /** `se store use`: chooses the store, makes the encrypted file where it is not there yet, and remembers the choice. */
 import { existsSync } from 'node:fs'
 import { filePlace } from '../../config/choose-store.js'
-import { readConfig } from '../../config/config.js'
-import { STORE_KINDS } from '../../config/settings.js'
+import { type Config, readConfig } from '../../config/config.js'
+import { STORE_KINDS, type StoreKind } from '../../config/settings.js'
 import { writeConfig } from '../../config/write-config.js'
 import { createError } from '../../errors/secrets-error.js'
 import type { Passphrase } from '../../store/passphrase.js'
 import { wait } from '../../wait.js'
-import type { Command, Context } from '../command.js'
+import type { Command, Context, Output } from '../command.js'
 import { newPassphrase } from '../passphrase.js'
+import { printHint } from '../report.js'
 import { hasTerminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -20,7 +21,8 @@ export const command: Command = {
   summary: 'choose the store, and make it where it is not there yet',
   usage: ['keychain', 'file [--passphrase | --key-file] [--path FILE] [--identity FILE]'],
   description: [
-    'The choice is written to config.toml; its comments and other keys stay. A file that is there already is taken as it is.',
+    'The choice is written to config.toml; its comments and other keys stay. A file that is there already is taken as it is. ' +
+      'Secrets of the store that was used before stay where they are: se store import copies them.',
     'A new file is encrypted to a key of its own. A passphrase for the key is taken from SE_PASSPHRASE or ' +
       'SE_PASSPHRASE_FILE, else asked for on the terminal, wherever standard input comes from. Where there is neither, as in ' +
       'CI, and with --key-file, the key lies in plain text beside the file, where only you may read it (0600), on the same disk.',
@@ -43,16 +45,30 @@ export const command: Command = {
 async function useKeychain({ flags, env, stderr }: Context): Promise<number> {
   const wrong = FILE_FLAGS.find((name) => flags.has(name))
   if (wrong !== undefined) throw new UsageError(`--${wrong} is for the encrypted file`, 'se store use file')
+  const config = await readConfig(env)
+  const answered = await probeKeychain(config)
+  await writeConfig(config.file, { store: 'keychain' })
+  stderr.write(`Secrets are kept in ${answered}. Written to ${config.file}.\n`)
+  const { value: path } = config.storePath
+  if (config.store?.value === 'file' && existsSync(path)) tellWhatStays(stderr, path, 'file')
+  return 0
+}
+
+async function probeKeychain({ timeoutMs }: Config): Promise<string> {
   const [{ native }, { unwrap }] = await Promise.all([
     import('../../native/load.js'),
     import('../../native/outcome.js'),
   ])
-  const { file, timeoutMs } = await readConfig(env)
   const begin = async (): Promise<string> => unwrap(await native().probeKeychain())
-  const answered = await wait({ what: 'looking for the keychain', begin }, { timeoutMs: timeoutMs?.value })
-  await writeConfig(file, { store: 'keychain' })
-  stderr.write(`Secrets are kept in ${answered}. Written to ${file}.\n`)
-  return 0
+  return wait({ what: 'looking for the keychain', begin }, { timeoutMs: timeoutMs?.value })
+}
+
+/** Says that another kind of store than before holds nothing of what was kept until now. */
+function tellWhatStays(stderr: Output, where: string, kind: StoreKind): void {
+  printHint(
+    stderr,
+    `what was kept in ${where} before stays there, and se does not find it here: se store import ${kind} copies it`,
+  )
 }
 
 async function useFile({ flags, env, stderr }: Context): Promise<number> {
@@ -80,6 +96,12 @@ async function useFile({ flags, env, stderr }: Context): Promise<number> {
   const isPlaced = asked.path !== undefined || asked.identity !== undefined
   await writeConfig(config.file, { store: 'file', ...(isPlaced ? { storePath: path, identity } : {}) })
   stderr.write(`Secrets are kept in ${path}, ${protection}. Written to ${config.file}.\n`)
+  const before =
+    config.store?.value ??
+    (await probeKeychain(config)
+      .then(() => 'keychain')
+      .catch(() => undefined))
+  if (before === 'keychain') tellWhatStays(stderr, 'the keychain', 'keychain')
   return 0
 }
 
