@@ -3,9 +3,12 @@ import { createError, SecretsError } from '../errors/secrets-error.js'
 import { nearest } from '../nearest.js'
 import type { Store } from '../store/store.js'
 
-/** The nearest id that the store holds. Nothing when none is near, or when the store cannot be listed. */
+/** How long it may take to find. */
+const TIMEOUT_MS = 500
+
+/** The nearest id that the store holds. Nothing when none is near, or when the store cannot be listed at once. */
 export async function nearestId(store: Store, id: string): Promise<string | undefined> {
-  const infos = await store.list('**', { times: false }).catch(() => [])
+  const infos = await store.list('**', { times: false, timeoutMs: TIMEOUT_MS }).catch(() => [])
   return nearest(
     id,
     infos.map((info) => info.id),

@@ -92,7 +92,12 @@ fn dotenv(text: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<()> {
         text.extend_from_slice(value);
         text.push(quote);
     } else {
-        return Err(refused(Code::Unsupported, name, "cannot be written in an env file").with_hint("use --format json"));
+        let why = if value.contains(&b'\r') {
+            "cannot be written in an env file, which loses carriage returns"
+        } else {
+            "cannot be written in an env file, which needs quotes that are not in the value: it has ', ` and \" or \\n"
+        };
+        return Err(refused(Code::Unsupported, name, why).with_hint("use --format json or --format shell"));
     }
     text.push(b'\n');
     Ok(())
@@ -145,6 +150,7 @@ mod tests {
             ("A", b"\xff", Format::Json, Code::NotText),
             ("A", b"\xff", Format::Dotenv, Code::NotText),
             ("A", b"'\"`", Format::Dotenv, Code::Unsupported),
+            ("A", b"'`\\n", Format::Dotenv, Code::Unsupported),
             ("A", b"a\r", Format::Dotenv, Code::Unsupported),
             ("A.B", b"x", Format::Shell, Code::Unsupported),
             ("1A", b"x", Format::Shell, Code::Unsupported),
@@ -152,6 +158,14 @@ mod tests {
             let error = rendered(&[(name, value)], format).unwrap_err();
             assert_eq!(error.code(), code);
             assert_eq!(error.details(), [("variable", name.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn an_env_file_that_cannot_hold_a_value_says_why() {
+        for (value, why) in [(&b"'\"`"[..], "quotes"), (b"'\"`\r", "carriage returns")] {
+            let error = rendered(&[("A", value)], Format::Dotenv).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
         }
     }
 }

@@ -69,7 +69,11 @@ fn inode(_metadata: &Metadata) -> [i128; 4] {
 pub(super) fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
     let (code, reason, hint) = match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => (Code::StoreUnavailable, "it is not there", None),
-        ErrorKind::PermissionDenied => (Code::AccessDenied, "the system refuses", None),
+        ErrorKind::PermissionDenied => (
+            Code::AccessDenied,
+            "permission denied",
+            Some("see whose it is, and its folder, with ls -ld; it has to be yours"),
+        ),
         ErrorKind::ReadOnlyFilesystem => (Code::AccessDenied, "the file system is read-only", None),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (
             Code::StoreFailure,
