@@ -105,6 +105,7 @@ for (const [kind, open] of Object.entries(stores)) {
       { id: 'a', value: 'new' },
     ]
     const error = await t.throwsAsync(store.setMany(entries), { code: 'SE_EXISTS' })
+    t.is((error as SecretsError).hint, 'replace it with `overwrite: true`')
     t.true(error instanceof StoreError)
     t.deepEqual((error as SecretsError).details, { id: 'a' })
     t.deepEqual(
@@ -266,6 +267,33 @@ test('file: after a wrong passphrase the next operation asks again', async (t) =
   t.is(asked, 3)
 })
 
+test('file: a source is asked as often as it says, and told how many answers were wrong', async (t) => {
+  const path = join(folder(t), 'store.age')
+  const made = await openStore({ kind: 'file', path, create: true, passphrase: 'right' })
+  await made.set('a', 'x')
+  const answers = ['wrong', 'wrong too', 'right']
+  const asked: number[] = []
+  const ask = (wrong: number): string => answers[asked.push(wrong) - 1] as string
+  const twice = await openStore({ kind: 'file', path, passphrase: { ask, tries: 2, hint: 'look at the note' } })
+  const both = await Promise.allSettled([twice.get('a'), twice.list()])
+  for (const one of both) {
+    t.like(one, { status: 'rejected', reason: { code: 'SE_WRONG_KEY', hint: 'look at the note' } })
+  }
+  t.deepEqual(asked.splice(0), [0, 1])
+  const often = await openStore({ kind: 'file', path, passphrase: { ask, tries: 3, hint: '' } })
+  t.is((await often.get('a')).text(), 'x')
+  t.deepEqual(asked, [0, 1, 2])
+})
+
+test('file: a store that is not there is named, and how to make it', async (t) => {
+  const path = join(folder(t), 'none/store.age')
+  t.like(await t.throwsAsync(openStore({ kind: 'file', path })), {
+    code: 'SE_STORE_UNAVAILABLE',
+    message: `the encrypted file ${path} is not there`,
+    hint: 'make a new one with `create: true`, or put it and its key back from a backup',
+  })
+})
+
 test('file: a passphrase that another process has changed is asked for again', async (t) => {
   const path = join(folder(t), 'store.age')
   const made = await openStore({ kind: 'file', path, create: true, passphrase: 'first' })
@@ -299,9 +327,16 @@ test('file: without a passphrase that is needed the answer is SE_INTERACTION_REQ
   const made = await openStore({ kind: 'file', path, create: true, passphrase: 'right' })
   await made.set('a', 'x')
   const none = await openStore({ kind: 'file', path })
-  await t.throwsAsync(none.get('a'), { code: 'SE_INTERACTION_REQUIRED', instanceOf: AccessError })
+  const needed = await t.throwsAsync(none.get('a'), { code: 'SE_INTERACTION_REQUIRED', instanceOf: AccessError })
+  const identity = join(path, '../identity.age')
+  t.is(needed.message, `the key in ${identity} needs a passphrase`)
+  t.regex((needed as AccessError).hint ?? '', /the option `passphrase`/)
   const wrong = await openStore({ kind: 'file', path, passphrase: 'wrong' })
-  await t.throwsAsync(wrong.get('a'), { code: 'SE_WRONG_KEY' })
+  t.like(await t.throwsAsync(wrong.get('a')), {
+    code: 'SE_WRONG_KEY',
+    hint: 'it came from the option `passphrase`',
+    details: { identity },
+  })
   const dismissed = new Error('dismissed')
   const asking = await openStore({ kind: 'file', path, passphrase: () => Promise.reject(dismissed) })
   t.is(await t.throwsAsync(asking.get('a')), dismissed)

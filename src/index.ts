@@ -57,7 +57,7 @@ export { resolveEnv } from './resolve-env.js'
 export { Secret, type SecretFacts } from './secret.js'
 export type { SecretSink } from './secret-sink.js'
 export { openStore, type StoreOptions } from './store/open-store.js'
-export type { Passphrase, PassphraseValue } from './store/passphrase.js'
+export type { Passphrase, PassphraseAsker, PassphraseSource, PassphraseValue } from './store/passphrase.js'
 export type {
   ListOptions,
   NewSecret,

@@ -105,7 +105,7 @@ function aborted(what: string, signal: AbortSignal, begun: boolean): SecretsErro
 
 function timedOut(what: string, timeoutMs: number): SecretsError {
   return createError('SE_TIMEOUT', `${what} took longer than ${timeoutMs} ms and was abandoned`, {
-    hint: 'a prompt may be open somewhere; give it more time with timeoutMs',
+    hint: 'a prompt may be open somewhere; give it more time with `timeoutMs`',
     details: { abandoned: what, timeoutMs },
   })
 }

@@ -50,6 +50,20 @@ onAKeyring('choosing another kind of store tells that nothing moves, and what co
   t.notRegex(await use('keychain'), stays)
 })
 
+onAKeyring('an ID that several items claim is told apart, and the hint mends it', async (t) => {
+  const { keyring, home } = await start(t.teardown.bind(t))
+  await using _ = keyring
+  for (const owner of ['ada', 'bob']) {
+    const attributes = [...docker, 'id', 'team/db', 'x_owner', owner]
+    await keyring.run('secret-tool', ['store', '--label=x', ...attributes], owner)
+  }
+  const { stderr, status } = await home.se(['get', 'team/db'])
+  t.is(status, 1)
+  t.regex(stderr, /2 items in the keyring claim team\/db\nhint: se set team\/db --force replaces all of them; /)
+  await home.ok(['set', 'team/db', '--force'], { stdin: 'one' })
+  t.is(await home.ok(['get', 'team/db', '--reveal']), 'one')
+})
+
 onAKeyring('se run gives the values of the keyring to the command', async (t) => {
   const { keyring, home } = await start(t.teardown.bind(t))
   await using _ = keyring

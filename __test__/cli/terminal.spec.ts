@@ -154,6 +154,51 @@ test('a new file asks on the terminal for a passphrase though standard input com
   t.true(screen.includes('which the passphrase protects'), screen)
 })
 
+test('a wrong passphrase is asked for again, three times in all', async (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  const env = { SE_PASSPHRASE: 'correct horse' }
+  await home.ok(['store', 'use', 'file'], { env })
+  await home.ok(['set', 'a'], { stdin: 'v', env })
+  for (const [wrong, args] of [
+    [2, ['get', 'a', '--reveal']],
+    [3, ['ls']],
+    [3, ['store', 'rotate']],
+  ] as const) {
+    const terminal = onTerminal(home, args, { NO_COLOR: '1' })
+    for (let count = 0; count < wrong; count++) {
+      await terminal.shows(count === 0 ? 'Passphrase: ' : 'That is not it. Passphrase: ')
+      terminal.types('battery\r')
+    }
+    if (wrong === 2) {
+      await terminal.shows('That is not it. Passphrase: ')
+      terminal.types('correct horse\r')
+    }
+    const { screen, status } = await terminal.ends()
+    t.is(status, wrong === 2 ? 0 : 4)
+    if (wrong === 2) t.regex(screen, /\r\nv\r\n$/)
+    else t.regex(screen, /se: .*identity\.age\r\nhint: it is the one that was typed when the key was made, [^\n]*\n$/)
+  }
+})
+
+test('store passphrase asks for the current one and checks it before it asks for the new one', async (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  await home.ok(['store', 'use', 'file'], { env: { SE_PASSPHRASE: 'first' } })
+  const terminal = onTerminal(home, ['store', 'passphrase'])
+  for (const [question, answer] of [
+    ['Current passphrase: ', 'wrong'],
+    ['That is not it. Current passphrase: ', 'first'],
+    ['New passphrase: ', 'second'],
+    ['The same again: ', 'second'],
+  ] as const) {
+    await terminal.shows(question)
+    terminal.types(`${answer}\r`)
+  }
+  const { screen, status } = await terminal.ends()
+  t.is(status, 0, screen)
+  t.false(/\nPassphrase: /.test(screen), screen)
+  t.is(await home.ok(['ls'], { env: { SE_PASSPHRASE: 'second' } }), '')
+})
+
 for (const args of [['--help'], ['ls'], ['get', 'a', '--reveal'], ['completion', 'bash']]) {
   test(`se ${args.join(' ')} ends quietly when its reader has gone`, async (t) => {
     const home = await homeWithFile(t)

@@ -5,7 +5,7 @@ import { createError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
-import { passphraseHandle } from '../store/passphrase.js'
+import { isWrongPassphrase, passphraseHandle, unwrapFrom } from '../store/passphrase.js'
 import { wait } from '../wait.js'
 import { knownPassphrase } from './passphrase.js'
 
@@ -30,20 +30,38 @@ export async function chosenFile(env: NodeJS.ProcessEnv): Promise<ChosenFile> {
   })
 }
 
-/** Runs work that may need the passphrase of the key: first without, then with the one that is known or asked for. */
+/**
+ * Runs work that may need the passphrase of the key: first without, then with the one that is known or asked for.
+ * @param question - What is asked at the terminal.
+ */
 export async function withKey<T>(
   { path, passphraseFile, timeoutMs }: ChosenFile,
   work: (known: SecretHandle | undefined) => Promise<Outcome<T>>,
+  question?: string,
 ): Promise<T> {
   const begin = async (): Promise<T> => {
     const first = await work(undefined)
     if (first.error?.code !== 'SE_INTERACTION_REQUIRED') return unwrap(first)
-    const known = await passphraseHandle(knownPassphrase(passphraseFile))
-    try {
-      return unwrap(await work(known))
-    } finally {
-      known.dispose()
+    const source = knownPassphrase(passphraseFile, question)
+    if (source === undefined) return unwrap(first)
+    for (let wrong = 0; ; wrong++) {
+      const known = await passphraseHandle(source, wrong)
+      try {
+        const outcome = await work(known)
+        if (!isWrongPassphrase(outcome.error) || wrong + 1 >= source.tries) return unwrapFrom(source, outcome)
+      } finally {
+        known.dispose()
+      }
     }
   }
   return wait({ what: `opening ${path}`, begin }, { timeoutMs })
+}
+
+/** The passphrase that opens the key, for the caller to dispose. Nothing when the key needs none. */
+export function currentPassphrase(place: ChosenFile): Promise<SecretHandle | undefined> {
+  const check = async (known: SecretHandle | undefined): Promise<Outcome<SecretHandle | undefined>> => {
+    const { error } = await native().checkStorePassphrase(place.path, place.identity, known)
+    return error === undefined ? { value: known && unwrap(known.duplicate()) } : { error }
+  }
+  return withKey(place, check, 'Current passphrase: ')
 }

@@ -3,6 +3,7 @@ import { CODES } from '../errors/codes.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import type { Command, Output } from './command.js'
 import { usageLines } from './help.js'
+import { hintOf } from './hints.js'
 import { UsageError } from './usage-error.js'
 
 /** The exit status of a wrong use. */
@@ -24,7 +25,7 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
     return USAGE_STATUS
   }
   if (SecretsError.is(error)) {
-    printError(stderr, error, command)
+    printError(stderr, error)
     return CODES[error.code].exit
   }
   const name = error instanceof Error ? error.name : 'Error'
@@ -32,25 +33,9 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
   return 1
 }
 
-/**
- * Prints an error, with a hint that names what the command line has: a library's hint may name its options.
- * @param command - The command that failed.
- */
-export function printError(stderr: Output, error: SecretsError, command?: Command): void {
-  printProblem(stderr, error.message, hintOf(error, command))
-}
-
-function hintOf({ code, hint }: SecretsError, command?: Command): string | undefined {
-  switch (code) {
-    case 'SE_TIMEOUT':
-      return 'a prompt may be open somewhere; give it more time with SE_TIMEOUT_MS, or timeout_ms in config.toml'
-    case 'SE_NOT_UNIQUE':
-      return 'write the ID of one'
-    case 'SE_EXISTS':
-      return hint ?? (command?.flags.some(({ name }) => name === 'force') ? 'replace it with --force' : undefined)
-    default:
-      return hint
-  }
+/** Prints an error, with its hint in words of the command line. */
+export function printError(stderr: Output, error: SecretsError): void {
+  printProblem(stderr, error.message, hintOf(error))
 }
 
 /** The error for standard output that could not be written, in the words that the native part has for the same. */

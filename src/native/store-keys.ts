@@ -3,6 +3,7 @@ import type { SecretHandle } from './secret.js'
 
 /** What crates/binding/src/store_keys.rs exports. `known` is the passphrase of the identity file. */
 export interface StoreKeysBinding {
+  checkStorePassphrase(store: string, identity: string, known: SecretHandle | undefined): Promise<Outcome<null>>
   changeStorePassphrase(
     store: string,
     identity: string,

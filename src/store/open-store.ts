@@ -6,7 +6,14 @@ import { createError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import { type WaitOptions, wait } from '../wait.js'
-import { configuredPassphrase, newPassphraseHandle, type Passphrase, PassphraseGiver } from './passphrase.js'
+import {
+  configuredPassphrase,
+  newPassphraseHandle,
+  type Passphrase,
+  PassphraseGiver,
+  type PassphraseSource,
+  sourceOf,
+} from './passphrase.js'
 import { Store } from './store.js'
 
 /** Which store to open, and how. */
@@ -25,9 +32,9 @@ export interface StoreOptions extends WaitOptions {
   /** The identity file that opens it. By default the configured one, or `identity.age` beside the store. */
   identity?: string | undefined
   /**
-   * What opens the identity file, where that is encrypted: a value, or a function that is asked when it is needed. After
-   * a wrong answer (`SE_WRONG_KEY`) the next operation asks again. By default `SE_PASSPHRASE`, or the first line of the
-   * file that `SE_PASSPHRASE_FILE` names.
+   * What opens the identity file, where that is encrypted: a value, or a function that is asked when it is needed, or one
+   * that says how often an operation may ask it ({@link PassphraseSource}). After a wrong answer (`SE_WRONG_KEY`) the next
+   * operation asks again. By default `SE_PASSPHRASE`, else the first line of the file that `SE_PASSPHRASE_FILE` names.
    */
   passphrase?: Passphrase | undefined
   /** Whether a `file` store that is not there is made; its identity is encrypted when `passphrase` is given. Default false. */
@@ -110,14 +117,14 @@ async function openFile(
   { passphrase, create, timeoutMs }: StoreOptions,
   { path, identity, passphraseFile }: FilePlace,
 ): Promise<Store> {
-  const source = passphrase ?? configuredPassphrase(passphraseFile)
+  const source = passphrase === undefined ? configuredPassphrase(passphraseFile) : sourceOf(passphrase)
   if (create === true && !existsSync(path)) await createFile(path, identity, source)
   const store = unwrap(await native().openFileStore(path, identity))
   return new Store(store, timeoutMs, source === undefined ? undefined : new PassphraseGiver(source))
 }
 
 // One that is there already is what was wanted; so is one that another process makes at the same time.
-async function createFile(path: string, identity: string, source: Passphrase | undefined): Promise<void> {
+async function createFile(path: string, identity: string, source: PassphraseSource | undefined): Promise<void> {
   const handle = source === undefined ? undefined : await newPassphraseHandle(source)
   try {
     const outcome = await native().createFileStore(path, identity, handle)

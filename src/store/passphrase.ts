@@ -1,6 +1,6 @@
 // Where the passphrase of an encrypted file comes from, and how it gets there.
 import { createError } from '../errors/secrets-error.js'
-import { unwrap } from '../native/outcome.js'
+import { type NativeFailure, type Outcome, unwrap } from '../native/outcome.js'
 import type { SecretHandle } from '../native/secret.js'
 import type { NativeStore } from '../native/store.js'
 import { handleFrom, handleOf, Secret } from '../secret.js'
@@ -8,19 +8,55 @@ import { handleFrom, handleOf, Secret } from '../secret.js'
 /** A passphrase that is there already. */
 export type PassphraseValue = Uint8Array | string | Secret
 
-/** A passphrase, or a function that is asked when one is needed, and may ask a person. */
-export type Passphrase = PassphraseValue | (() => PassphraseValue | Promise<PassphraseValue>)
+/** Who knows a passphrase. */
+export interface PassphraseAsker {
+  /**
+   * Answers with the passphrase.
+   * @param wrong - How many answers before were wrong.
+   */
+  ask(wrong: number): PassphraseValue | Promise<PassphraseValue>
+}
+
+/** A passphrase that may be asked for again, as where a person types it. */
+export interface PassphraseSource extends PassphraseAsker {
+  /** How often an operation asks before it fails with `SE_WRONG_KEY`. */
+  readonly tries: number
+  /** The hint of that error, such as where the passphrase came from. */
+  readonly hint: string
+}
+
+/** A passphrase, or a function that is asked once by an operation that needs one, or what may be asked again. */
+export type Passphrase = PassphraseValue | (() => PassphraseValue | Promise<PassphraseValue>) | PassphraseSource
+
+/** A passphrase as what can be asked. */
+export function sourceOf(passphrase: Passphrase): PassphraseSource {
+  if (typeof passphrase === 'object' && 'ask' in passphrase) return passphrase
+  const ask = typeof passphrase === 'function' ? passphrase : () => passphrase
+  return { ask, tries: 1, hint: 'it came from the option `passphrase`' }
+}
+
+/** Whether what failed is the passphrase of the key, and not the key itself. */
+export function isWrongPassphrase(error: NativeFailure | undefined): boolean {
+  return error?.code === 'SE_WRONG_KEY' && 'identity' in error.details
+}
+
+/** As `unwrap`; a wrong passphrase gets the hint of its source. */
+export function unwrapFrom<T>({ hint }: PassphraseSource, outcome: Outcome<T>): T {
+  const { error } = outcome
+  return unwrap(error !== undefined && isWrongPassphrase(error) ? { error: { ...error, hint } } : outcome)
+}
 
 /** Gives a store its passphrase when it needs one, asking at most once at a time, and again after a wrong one. */
 export class PassphraseGiver {
-  readonly #source: Passphrase
+  /** Who knows the passphrase. */
+  readonly source: PassphraseSource
   #giving: Promise<void> | undefined
   #given = 0
   #wrong = false
 
   /** @param source - Who knows the passphrase. */
-  constructor(source: Passphrase) {
-    this.#source = source
+  constructor(source: PassphraseSource) {
+    this.source = source
   }
 
   /** How often it was given. What began before the last time does not need to ask again. */
@@ -42,16 +78,19 @@ export class PassphraseGiver {
     if (given === this.#given) this.#wrong = true
   }
 
-  /** Gives the passphrase to the store. Rejects with whatever the function does. */
-  provide(store: NativeStore): Promise<void> {
-    this.#giving ??= this.#give(store).finally(() => {
+  /**
+   * Gives the passphrase to the store. Rejects with whatever the source does.
+   * @param wrong - How many were wrong before.
+   */
+  provide(store: NativeStore, wrong: number): Promise<void> {
+    this.#giving ??= this.#give(store, wrong).finally(() => {
       this.#giving = undefined
     })
     return this.#giving
   }
 
-  async #give(store: NativeStore): Promise<void> {
-    const handle = await passphraseHandle(this.#source)
+  async #give(store: NativeStore, wrong: number): Promise<void> {
+    const handle = await passphraseHandle(this.source, wrong)
     try {
       unwrap(store.providePassphrase(handle))
       this.#given += 1
@@ -62,9 +101,12 @@ export class PassphraseGiver {
   }
 }
 
-/** A copy of the passphrase in native memory, which the caller disposes. */
-export async function passphraseHandle(source: Passphrase): Promise<SecretHandle> {
-  const value = typeof source === 'function' ? await source() : source
+/**
+ * A copy of the passphrase in native memory, which the caller disposes.
+ * @param wrong - How many were wrong before.
+ */
+export async function passphraseHandle(source: PassphraseAsker, wrong = 0): Promise<SecretHandle> {
+  const value = await source.ask(wrong)
   return value instanceof Secret ? unwrap(handleOf(value).duplicate()) : handleFrom(value)
 }
 
@@ -72,7 +114,7 @@ export async function passphraseHandle(source: Passphrase): Promise<SecretHandle
  * A copy of a passphrase for a new key, which the caller disposes.
  * @throws `InvalidInputError` `SE_INVALID_OPTION` for an empty one.
  */
-export async function newPassphraseHandle(source: Passphrase): Promise<SecretHandle> {
+export async function newPassphraseHandle(source: PassphraseAsker): Promise<SecretHandle> {
   const handle = await passphraseHandle(source)
   if (!unwrap(handle.equals(new Uint8Array()))) return handle
   handle.dispose()
@@ -90,13 +132,16 @@ export function passphraseIn(bytes: Uint8Array): Secret {
 }
 
 /**
- * The passphrase that the user's configuration names: the variable `SE_PASSPHRASE`, else the first line of a file.
+ * The passphrase that the user's configuration names: the variable `SE_PASSPHRASE`, else the first line of a file, which
+ * must be readable then.
  * @param file - The file that `SE_PASSPHRASE_FILE` or `passphrase_file` names.
  */
-export function configuredPassphrase(file: string | undefined): Passphrase | undefined {
+export function configuredPassphrase(file: string | undefined): PassphraseSource | undefined {
   const variable = process.env['SE_PASSPHRASE']
-  if (variable) return variable
-  return file === undefined ? undefined : () => firstLine(file)
+  if (variable) return { ask: () => variable, tries: 1, hint: 'it came from SE_PASSPHRASE: correct or unset that' }
+  if (file === undefined) return undefined
+  const hint = `it is the first line of ${file}: correct that, or name another file with SE_PASSPHRASE_FILE`
+  return { ask: () => firstLine(file), tries: 1, hint }
 }
 
 async function firstLine(file: string): Promise<Secret> {
@@ -107,7 +152,7 @@ async function firstLine(file: string): Promise<Secret> {
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason'
     throw createError('SE_INVALID_CONFIG', `the passphrase file ${file} cannot be read (${reason})`, {
-      hint: 'mend it, or name another with SE_PASSPHRASE_FILE',
+      hint: 'mend it, or name another with SE_PASSPHRASE_FILE; SE_PASSPHRASE wins over it',
       details: { file },
       cause,
     })

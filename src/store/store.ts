@@ -6,7 +6,7 @@ import type { NativeStore, NativeStoreDescription, StoredInfo, StoredItem } from
 import { parsePattern } from '../pattern.js'
 import { handleFrom, handleOf, Secret, secretFromHandle } from '../secret.js'
 import { type WaitOptions, wait } from '../wait.js'
-import type { PassphraseGiver } from './passphrase.js'
+import { isWrongPassphrase, type PassphraseGiver, unwrapFrom } from './passphrase.js'
 
 /** What is known about a stored secret without its value. */
 export interface SecretInfo {
@@ -240,13 +240,18 @@ export class Store {
     const passphrase = this.#passphrase
     const work = async (): Promise<N> => {
       if (passphrase === undefined) return unwrap(await begin())
+      const { source } = passphrase
       passphrase.begin(this.#native)
-      for (;;) {
+      for (let wrong = 0; ; ) {
         const { given } = passphrase
         const outcome = await begin()
-        if (outcome.error?.code === 'SE_WRONG_KEY') passphrase.failed(given)
-        if (outcome.error?.code !== 'SE_INTERACTION_REQUIRED') return unwrap(outcome)
-        if (passphrase.given === given) await passphrase.provide(this.#native)
+        if (isWrongPassphrase(outcome.error)) {
+          passphrase.failed(given)
+          wrong += 1
+          if (wrong >= source.tries) return unwrapFrom(source, outcome)
+          passphrase.begin(this.#native)
+        } else if (outcome.error?.code !== 'SE_INTERACTION_REQUIRED') return unwrap(outcome)
+        else if (passphrase.given === given) await passphrase.provide(this.#native, wrong)
       }
     }
     const limit = { signal: options?.signal, timeoutMs: options?.timeoutMs ?? this.#timeoutMs }

@@ -79,11 +79,9 @@ impl Slot {
         drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    fn get(&self) -> Result<SecretBytes> {
+    fn get(&self) -> Option<SecretBytes> {
         let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.as_ref().map(|passphrase| SecretBytes::copy_from(passphrase.as_bytes())).ok_or_else(|| {
-            Error::new(Code::InteractionRequired, "the identity file is encrypted, and no passphrase was given")
-        })
+        slot.as_ref().map(|passphrase| SecretBytes::copy_from(passphrase.as_bytes()))
     }
 }
 
@@ -268,15 +266,12 @@ pub fn open_memory_store() -> NativeStore {
 pub fn open_file_store(env: &Env, store: String, identity: String) -> napi::Result<Object<'_>> {
     task::run(env, move || {
         let slot = Arc::<Slot>::default();
+        let identity = PathBuf::from(identity);
         let passphrase: file::Passphrase = {
-            let slot = Arc::clone(&slot);
-            Arc::new(move || slot.get())
+            let (slot, identity) = (Arc::clone(&slot), identity.clone());
+            Arc::new(move || slot.get().ok_or_else(|| file::passphrase_needed(&identity)))
         };
-        let options = file::FileOptions {
-            store: PathBuf::from(store),
-            identity: PathBuf::from(identity),
-            passphrase: Some(passphrase),
-        };
+        let options = file::FileOptions { store: PathBuf::from(store), identity, passphrase: Some(passphrase) };
         Ok(NativeStore::new(file::open(options)?, slot))
     })
 }

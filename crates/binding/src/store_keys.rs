@@ -24,6 +24,18 @@ fn options(store: String, identity: String, known: Option<&SecretHandle>) -> Res
     Ok(FileOptions { store: PathBuf::from(store), identity: PathBuf::from(identity), passphrase })
 }
 
+/// Whether `known` opens the identity file.
+#[napi(ts_return_type = "Promise<Outcome<null>>")]
+pub fn check_store_passphrase<'env>(
+    env: &'env Env,
+    store: String,
+    identity: String,
+    known: Option<&SecretHandle>,
+) -> napi::Result<Object<'env>> {
+    let options = options(store, identity, known);
+    task::run(env, move || file::check_passphrase(&options?))
+}
+
 /// Gives the identity file another passphrase, or none.
 #[napi(ts_return_type = "Promise<Outcome<null>>")]
 pub fn change_store_passphrase<'env>(

@@ -19,7 +19,7 @@ use std::time::SystemTime;
 
 use pattern_matcher::{Id, Pattern};
 
-use crate::limits::check_new;
+use crate::limits::{OVERWRITE, check_new};
 use crate::{Code, Description, Error, Info, Item, NewItem, Result, SecretBytes, Selection, Store};
 
 /// What one credential holds, in bytes of UTF-16LE.
@@ -469,7 +469,9 @@ fn not_found(id: &Id) -> Error {
 }
 
 fn exists(id: &Id) -> Error {
-    Error::new(Code::Exists, format!("{id} is in the Credential Manager already")).with_detail("id", id)
+    Error::new(Code::Exists, format!("{id} is in the Credential Manager already"))
+        .with_detail("id", id)
+        .with_hint(OVERWRITE)
 }
 
 fn corrupt(id: &Id) -> Error {

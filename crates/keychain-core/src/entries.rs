@@ -23,7 +23,7 @@ use keyring_core::{CredentialStore, Entry};
 use pattern_matcher::{Id, Pattern};
 use zeroize::Zeroizing;
 
-use crate::limits::{MAX_METADATA_BYTES, check_new};
+use crate::limits::{MAX_METADATA_BYTES, OVERWRITE, check_new};
 use crate::{Code, Description, Error, Info, Item, NewItem, Result, SecretBytes, Selection, Store};
 
 /// How to open the entries of a service.
@@ -78,6 +78,7 @@ impl Entries {
         match found.len() {
             0 | 1 => Ok(found.pop()),
             count => Err(Error::new(Code::Ambiguous, format!("{count} entries have the account {id}"))
+                .with_hint("deleting it removes all of them; then set it again")
                 .with_detail("id", id)
                 .with_detail("count", count)),
         }
@@ -245,7 +246,9 @@ fn not_found(id: &Id) -> Error {
 }
 
 fn exists(id: &Id) -> Error {
-    Error::new(Code::Exists, format!("an entry has the account {id} already")).with_detail("id", id)
+    Error::new(Code::Exists, format!("an entry has the account {id} already"))
+        .with_detail("id", id)
+        .with_hint(OVERWRITE)
 }
 
 fn unsupported(id: &Id, why: &str) -> Error {

@@ -12,7 +12,7 @@ mod identity;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use content::{Content, Stored};
@@ -91,6 +91,18 @@ pub fn change_passphrase(options: &FileOptions, passphrase: Option<&SecretBytes>
     Identity::open(identity, options.passphrase.as_ref())?.identity.save(identity, passphrase)
 }
 
+/// Opens the key, and nothing else: whether the passphrase is right. None is needed → fine.
+/// Wrong → `WrongKey`, none given → `InteractionRequired`, each with the detail `identity`.
+pub fn check_passphrase(options: &FileOptions) -> Result<()> {
+    FileStore::open(options.clone())?;
+    Identity::open(&options.identity, options.passphrase.as_ref()).map(drop)
+}
+
+/// What an operation answers that needs the passphrase of the key, where nobody gave it.
+pub fn passphrase_needed(identity: &Path) -> Error {
+    identity::passphrase_needed(identity)
+}
+
 /// Makes a new key, which takes the place of the old one among the recipients; the passphrase and the other recipients
 /// stay. It becomes the first in the identity file. The keys that were there stay below it, for old copies of the store
 /// and for whatever else they open. A crash in between leaves a store that opens; calling this again is fine.
@@ -155,6 +167,20 @@ pub fn remove_recipient(options: &FileOptions, recipient: &str) -> Result<()> {
     })
 }
 
+/// One of the two files is not there.
+fn lost(FileOptions { identity, .. }: &FileOptions, path: &Path) -> Error {
+    let (what, hint) = if path == identity {
+        ("the key", "put it back from a backup: without it the store cannot be read")
+    } else if identity.symlink_metadata().is_ok() {
+        ("the encrypted file", "put it back from a backup, or make a new one that has another key")
+    } else {
+        ("the encrypted file", "make a new one with `create: true`, or put it and its key back from a backup")
+    };
+    Error::new(Code::StoreUnavailable, format!("{what} {} is not there", path.display()))
+        .with_detail("path", path.display())
+        .with_hint(hint)
+}
+
 struct FileStore {
     options: FileOptions,
     cache: Mutex<Cache>,
@@ -172,11 +198,8 @@ impl FileStore {
         let FileOptions { store, identity, .. } = &options;
         disk::check_apart(store, identity)?;
         for path in [store, identity] {
-            disk::check_folder(path)?;
-            disk::open(path).map_err(|error| match error.code() {
-                Code::StoreUnavailable => error.with_hint(
-                    "put it back from a backup; `se store use file` makes a new store where there is neither",
-                ),
+            disk::check_folder(path).and_then(|()| disk::open(path).map(drop)).map_err(|error| match error.code() {
+                Code::StoreUnavailable => lost(&options, path),
                 _ => error,
             })?;
         }

@@ -53,7 +53,12 @@ pub(crate) fn not_found(id: &Id) -> Error {
     Error::new(Code::NotFound, format!("no secret is stored under {id}")).with_detail("id", id)
 }
 
+/// What to do about an id that is taken.
+pub(crate) const OVERWRITE: &str = "replace it with `overwrite: true`";
+
 /// The id is taken, and overwriting was not asked for.
 pub(crate) fn exists(id: &Id) -> Error {
-    Error::new(Code::Exists, format!("a secret is stored under {id} already")).with_detail("id", id)
+    Error::new(Code::Exists, format!("a secret is stored under {id} already"))
+        .with_detail("id", id)
+        .with_hint(OVERWRITE)
 }

@@ -15,7 +15,7 @@ use security_framework::os::macos::keychain::{KeychainUserInteractionLock, SecKe
 
 use self::item::{Attributes, Content, Items};
 use crate::keychain::KeychainOptions;
-use crate::limits::{MAX_METADATA_BYTES, check_new};
+use crate::limits::{MAX_METADATA_BYTES, OVERWRITE, check_new};
 use crate::{Code, Description, Error, Info, Item, NewItem, Result, SecretBytes, Selection, Store, gob};
 
 /// The longest value. macOS sets no limit, but rewrites the whole keychain file for each item.
@@ -270,7 +270,7 @@ fn not_found(id: &Id) -> Error {
 }
 
 fn exists(id: &Id) -> Error {
-    Error::new(Code::Exists, format!("{id} is in the keychain already")).with_detail("id", id)
+    Error::new(Code::Exists, format!("{id} is in the keychain already")).with_detail("id", id).with_hint(OVERWRITE)
 }
 
 fn corrupt(id: &Id) -> Error {

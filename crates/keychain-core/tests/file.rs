@@ -256,7 +256,9 @@ fn without_a_passphrase_an_encrypted_identity_needs_a_person_and_with_a_wrong_on
     file::create(&place.options(), Some(&SecretBytes::copy_from(b"right"))).unwrap();
     let store = place.open();
     every_operation_fails_with(&*store, Code::InteractionRequired);
-    assert!(store.get(&id("a")).unwrap_err().hint().unwrap().contains("SE_PASSPHRASE"));
+    let error = store.get(&id("a")).unwrap_err();
+    assert_eq!(error.to_string(), format!("the key in {} needs a passphrase", place.identity().display()));
+    assert!(error.hint().unwrap().contains("SE_PASSPHRASE"));
     let wrong = file::open(place.options_with("wrong")).unwrap();
     assert_eq!(wrong.list(&pattern("**")).unwrap_err().code(), Code::WrongKey);
     let error = file::change_passphrase(&place.options_with("wrong"), None).unwrap_err();

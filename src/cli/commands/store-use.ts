@@ -5,12 +5,11 @@ import { type Config, readConfig } from '../../config/config.js'
 import { STORE_KINDS, type StoreKind } from '../../config/settings.js'
 import { writeConfig } from '../../config/write-config.js'
 import { createError } from '../../errors/secrets-error.js'
-import type { Passphrase } from '../../store/passphrase.js'
+import type { PassphraseAsker } from '../../store/passphrase.js'
 import { wait } from '../../wait.js'
 import type { Command, Context, Output } from '../command.js'
 import { newPassphrase } from '../passphrase.js'
 import { printHint } from '../report.js'
-import { hasTerminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
 const FILE_FLAGS = ['passphrase', 'key-file', 'path', 'identity'] as const
@@ -78,14 +77,17 @@ async function useFile({ flags, env, stderr }: Context): Promise<number> {
   const isNew = !existsSync(path)
   let protection = 'which was there already'
   if (isNew) {
-    const wantsPassphrase =
-      flags.has('passphrase') ||
-      (!flags.has('key-file') && (hasTerminal() || Boolean(env['SE_PASSPHRASE']) || passphraseFile !== undefined))
-    const source = wantsPassphrase ? newPassphrase(passphraseFile) : undefined
+    const source = flags.has('key-file') ? undefined : newPassphrase(passphraseFile)
+    if (flags.has('passphrase') && source === undefined) {
+      throw createError('SE_INTERACTION_REQUIRED', `the key in ${identity} needs a passphrase`, {
+        hint: 'give it on a terminal, by SE_PASSPHRASE_FILE or by SE_PASSPHRASE',
+        details: { identity },
+      })
+    }
     const begin = () => makeFile(path, identity, source)
     await wait({ what: `making ${path}`, begin }, { timeoutMs: config.timeoutMs?.value })
     protection = `encrypted to the key ${identity}, ${
-      wantsPassphrase ? 'which the passphrase protects' : 'which is on the same disk, readable by you only'
+      source !== undefined ? 'which the passphrase protects' : 'which is on the same disk, readable by you only'
     }`
   } else if (flags.has('passphrase') || flags.has('key-file')) {
     throw createError('SE_EXISTS', `${path} is there already, and keeps its key`, {
@@ -105,7 +107,7 @@ async function useFile({ flags, env, stderr }: Context): Promise<number> {
   return 0
 }
 
-async function makeFile(path: string, identity: string, source: Passphrase | undefined): Promise<void> {
+async function makeFile(path: string, identity: string, source: PassphraseAsker | undefined): Promise<void> {
   const { native } = await import('../../native/load.js')
   const { unwrap } = await import('../../native/outcome.js')
   const { newPassphraseHandle } = await import('../../store/passphrase.js')

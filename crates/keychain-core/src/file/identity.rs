@@ -47,6 +47,13 @@ fn secret_string(passphrase: &SecretBytes) -> Result<SecretString> {
     Ok(SecretString::from(text))
 }
 
+/// The key is encrypted, and nobody gave its passphrase.
+pub(super) fn passphrase_needed(path: &Path) -> Error {
+    Error::new(Code::InteractionRequired, format!("the key in {} needs a passphrase", path.display()))
+        .with_detail("identity", path.display())
+        .with_hint("give it with the option `passphrase`, by SE_PASSPHRASE_FILE or by SE_PASSPHRASE")
+}
+
 /// Whether the identity file at this path is encrypted. Asks nothing.
 pub(super) fn is_encrypted(path: &Path) -> Result<bool> {
     let mut start = [0; ENCRYPTED_START.len()];
@@ -108,14 +115,7 @@ impl Identity {
         file.read_exact(text.as_bytes_mut()).map_err(failed)?;
         let mut used = None;
         if text.as_bytes().starts_with(&ENCRYPTED_START) {
-            let passphrase = passphrase.ok_or_else(|| {
-                Error::new(
-                    Code::InteractionRequired,
-                    format!("the identity file {} is encrypted, and no passphrase was given", path.display()),
-                )
-                .with_detail("path", path.display())
-                .with_hint("give it by SE_PASSPHRASE or SE_PASSPHRASE_FILE, or run on a terminal")
-            })?()?;
+            let passphrase = passphrase.ok_or_else(|| passphrase_needed(path))?()?;
             text = decrypt(path, text.as_bytes(), &passphrase)?;
             used = Some(passphrase);
         }
@@ -152,7 +152,12 @@ fn decrypt(path: &Path, encrypted: &[u8], passphrase: &SecretBytes) -> Result<Se
         )
         .with_detail("path", path.display()));
     }
-    let mut key = age::scrypt::Identity::new(secret_string(passphrase)?);
+    let wrong = || {
+        Error::new(Code::WrongKey, format!("the passphrase does not open the identity file {}", path.display()))
+            .with_detail("identity", path.display())
+    };
+    // One that no key can have is as wrong as another.
+    let mut key = age::scrypt::Identity::new(secret_string(passphrase).map_err(|_| wrong())?);
     key.set_max_work_factor(MAX_WORK_FACTOR);
     let mut reader = decryptor.decrypt(std::iter::once(&key as _)).map_err(|error| match error {
         DecryptError::ExcessiveWork { required, .. } => Error::new(
@@ -160,10 +165,7 @@ fn decrypt(path: &Path, encrypted: &[u8], passphrase: &SecretBytes) -> Result<Se
             format!("the passphrase of {} needs too much work to try (2^{required} rounds)", path.display()),
         )
         .with_detail("path", path.display()),
-        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed | DecryptError::NoMatchingKeys => {
-            Error::new(Code::WrongKey, format!("the passphrase does not open the identity file {}", path.display()))
-                .with_detail("path", path.display())
-        }
+        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed | DecryptError::NoMatchingKeys => wrong(),
         _ => altered(),
     })?;
     let mut text = SecretBytes::with(encrypted.len(), |_| ());

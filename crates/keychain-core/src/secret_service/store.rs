@@ -19,7 +19,7 @@ use super::link::{Link, find_collection};
 use super::prompt;
 use super::turn::Turn;
 use crate::keychain::KeychainOptions;
-use crate::limits::check_new;
+use crate::limits::{check_new, exists};
 use crate::{
     Code, Description, Error, Info, Item, MAX_METADATA_BYTES, MAX_VALUE_BYTES, NewItem, Result, SecretBytes, Selection,
     Store,
@@ -532,13 +532,11 @@ fn not_found(id: &Id) -> Error {
     Error::new(Code::NotFound, format!("no secret is stored under {id}")).with_detail("id", id)
 }
 
-fn exists(id: &Id) -> Error {
-    Error::new(Code::Exists, format!("a secret is stored under {id} already")).with_detail("id", id)
-}
-
 fn ambiguous(id: &Id, count: usize) -> Error {
     Error::new(Code::Ambiguous, format!("{count} items in the keyring claim {id}"))
-        .with_hint("set the secret again, which leaves one, or remove the others with the keyring's own program")
+        .with_hint(format!(
+            "set {id} again with `overwrite: true`, which replaces all of them, or remove the others with the keyring's own program"
+        ))
         .with_detail("id", id)
         .with_detail("count", count)
 }
