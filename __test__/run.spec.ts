@@ -450,11 +450,30 @@ unix('an env file may be a pipe by -f; one that Node has read before is refused'
   )
 })
 
+unix('everything that is wrong with -e is listed beside other problems, without what may be a value', async (t) => {
+  const home = createHome((fn) => t.teardown(fn))
+  const flags = ['C=plain', 'D', 'hunter2', 'aHVudGVyMg==', '=hunter2', 'SE_PASSPHRASE=se://a', 'E=se://']
+  for (const dry of [[], ['--dry-run']]) {
+    const ended = await home.se(['run', ...dry, ...flags.flatMap((text) => ['-e', text]), '--', 'true'])
+    t.is(ended.status, 125)
+    t.deepEqual(
+      ended.stderr.split('\n').flatMap((line) => /^se: (-e [A-Z_]+|-e number \d|E): /.exec(line)?.[1] ?? []),
+      ['-e C', '-e D', '-e number 3', '-e number 4', '-e number 5', '-e SE_PASSPHRASE', 'E'],
+    )
+    t.regex(ended.stderr, /\n7 problems: nothing was started\n$/)
+    t.notRegex(ended.stderr, /hunter2|aHVu|plain\b(?! value)/)
+  }
+  t.is((await home.se(['env', '-e', 'C=plain'])).status, 2)
+})
+
 unix('wrong uses are refused with 125 and the right use', async (t) => {
   const home = createHome((fn) => t.teardown(fn))
   const cases: [args: string[], message: RegExp][] = [
     [['run'], /COMMAND is missing\nhint: write it after --: se run -- COMMAND/],
-    [['run', '-e', 'A=plain', '--', 'true'], /--env takes NAME=REF.*\nhint: a plain value goes before the command/],
+    [
+      ['run', '-e', 'A=plain', '--', 'true'],
+      /-e A: REF begins with se:.*\nhint: a plain value goes before the command/,
+    ],
     [['run', '-e', 'SE_PASSPHRASE=se://a', '--', 'true'], /never reach a command/],
     [['run', '--env-fil', 'x', '--', 'true'], /did you mean --env-file\?/],
   ]

@@ -28,7 +28,7 @@ case "${1:-}" in
   ;;
 esac
 [ "${1:-}" != -- ] || shift
-[ $# -gt 0 ] || fail "no command given: scripts/with-keyring.sh [--locked | …] CMD…"
+[ $# -gt 0 ] || fail "no command given: scripts/with-keyring.sh [--unlocked | --locked | --no-collection | --no-service | --activatable] [--] CMD…"
 
 for program in dbus-daemon dbus-send gnome-keyring-daemon setpriv; do
   command -v "$program" >/dev/null || fail "$program is missing (Debian: apt-get install dbus gnome-keyring util-linux)"

@@ -16,7 +16,7 @@ test('what the caller asks for wins over the configuration, and the keychain is 
   const chosen = await chooseStore({ kind: 'file' }, never, await config({ SE_STORE: 'keychain' }))
   t.like(chosen, { kind: 'file', path: '/d/se-native/store.age', identity: '/d/se-native/identity.age' })
   t.deepEqual(chosen.because, { from: 'option' })
-  t.is(describeChoice(chosen), 'asked for')
+  t.is(describeChoice(chosen), 'by --store')
 })
 
 test('auto follows the configuration, and the keychain is not asked', async (t) => {

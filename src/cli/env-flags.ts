@@ -1,8 +1,8 @@
 // The flags that `run` and `env` share: where references come from, and how they are resolved.
 import type { LaunchOptions, LaunchRequest } from '../deliver/launch.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { Context, Flag } from './command.js'
 import { printError } from './report.js'
-import { UsageError } from './usage-error.js'
 
 /** The flags. */
 export const ENV_FLAGS: readonly Flag[] = [
@@ -27,22 +27,34 @@ export const ENV_FLAGS: readonly Flag[] = [
 
 /** What the flags ask for. */
 export function launchRequest({ flags, rest }: Pick<Context, 'flags' | 'rest'>): LaunchRequest {
-  const assignments = flags.values('env').map((text) => {
-    const equals = text.indexOf('=')
-    const name = text.slice(0, Math.max(equals, 0))
-    const reference = text.slice(equals + 1)
-    if (name === '' || !reference.startsWith('se://')) {
-      throw new UsageError(
-        '--env takes NAME=REF, and REF begins with se://',
-        'a plain value goes before the command: NAME=value se run -- …',
-      )
-    }
-    if (/^SE_.*PASSPHRASE/.test(name)) {
-      throw new UsageError('--env cannot set SE_*PASSPHRASE variables', 'they never reach a command')
-    }
-    return { name, reference }
+  const problems: SecretsError[] = []
+  const assignments = flags.values('env').flatMap((text, index) => {
+    const [name = '', ...others] = text.split('=')
+    const reference = others.join('=')
+    const problem = problemOf(name, reference)
+    if (problem === undefined) return [{ name, reference }]
+    const where = isNameToShow(name, reference) ? `-e ${name}` : `-e number ${index + 1}`
+    problems.push(createError('SE_INVALID_OPTION', `${where}: ${problem.message}`, { hint: problem.hint }))
+    return []
   })
-  return { words: rest.length, envFiles: flags.values('env-file'), assignments }
+  return { words: rest.length, envFiles: flags.values('env-file'), assignments, problems }
+}
+
+function problemOf(name: string, reference: string): { message: string; hint: string } | undefined {
+  if (name === '' || reference === '') {
+    return { message: 'NAME=REF is wanted', hint: 'such as -e TOKEN=se://github/token' }
+  }
+  if (!reference.startsWith('se://')) {
+    return { message: 'REF begins with se://', hint: 'a plain value goes before the command: NAME=value se run -- …' }
+  }
+  return /^SE_.*PASSPHRASE/.test(name)
+    ? { message: 'SE_*PASSPHRASE* variables cannot be set', hint: 'they never reach a command' }
+    : undefined
+}
+
+/** Whether a name is one: a value in its place, perhaps one that ends with `=`, is not shown. */
+function isNameToShow(name: string, reference: string): boolean {
+  return /^=*$/.test(reference) ? /^[A-Z_]{1,24}$/.test(name) : /^[a-z_][a-z0-9_]*$/i.test(name)
 }
 
 /** How it is resolved: a plugin's failure beside answers is a line on standard error. */

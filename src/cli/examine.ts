@@ -153,7 +153,7 @@ async function storeCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
     {
       name: 'store',
       status: 'ok',
-      summary: `${kind} (${backend}) at ${location}${state}; ${encryption}; ${chosen}`,
+      summary: `${kind} (${backend}) at ${location}${state}; ${encryption}; chosen ${chosen}`,
       facts: { ...facts },
     },
   ]

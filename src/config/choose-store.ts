@@ -71,8 +71,9 @@ export function filePlace(request: StoreRequest, config: Config): FilePlace {
 /** Why a store was chosen, in words for a person. */
 export function describeChoice(chosen: ChosenStore): string {
   const { because } = chosen
-  if (because.from === 'probe') return 'nothing was chosen, and it answers'
-  return because.from === 'option' ? 'asked for' : `chosen by ${describeOrigin(because)}`
+  if (because.from === 'probe') return 'by default, since it answers'
+  if (because.from === 'option') return 'by --store'
+  return because.from === 'file' ? `by the key ${describeOrigin(because)}` : `by ${describeOrigin(because)}`
 }
 
 async function ask(probe: KeychainProbe, config: Config): Promise<string> {

@@ -14,6 +14,8 @@ export interface LaunchRequest {
   readonly envFiles: readonly string[]
   /** Variables and their references, which win over everything else. */
   readonly assignments: readonly { readonly name: string; readonly reference: string }[]
+  /** What is wrong with other assignments. */
+  readonly problems: readonly SecretsError[]
 }
 
 /** A variable that will be resolved. */
@@ -30,12 +32,12 @@ export interface PlannedVariable {
 export interface LaunchPlan {
   readonly launch: Launch
   readonly variables: readonly PlannedVariable[]
-  /** What is wrong with the env files. */
+  /** What is wrong with the env files and the assignments. */
   readonly problems: readonly SecretsError[]
 }
 
 /** Reads everything that a command's environment is made of. Asks no store. */
-export function planLaunch({ words, envFiles, assignments }: LaunchRequest): LaunchPlan {
+export function planLaunch({ words, envFiles, assignments, problems: wrong }: LaunchRequest): LaunchPlan {
   const launch = captureLaunch(words)
   const sources = new Map<string, string>()
   const problems: SecretsError[] = []
@@ -47,6 +49,7 @@ export function planLaunch({ words, envFiles, assignments }: LaunchRequest): Lau
       sources.set(name, `${path}:${line}`)
     }
   }
+  problems.push(...wrong)
   for (const { name, reference } of assignments) {
     launch.set(name, reference)
     sources.set(name, '-e')
@@ -73,7 +76,7 @@ export interface LaunchOptions {
 /**
  * Resolves the variables of a plan in one batch and gives them to the launch. What resolves secrets is loaded only when
  * there is one.
- * @returns every problem, those of the env files first. None: the launch is ready.
+ * @returns every problem, those of the env files and the assignments first. None: the launch is ready.
  */
 export async function resolveLaunch(
   plan: LaunchPlan,
