@@ -1,5 +1,7 @@
 // What only a keyring shows: interop, locks, and that it is used where nothing was chosen. The cases of secrets.json run
 // on it as well.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { type Keyring, type KeyringVariant, keyringMissing, startKeyring } from '../helpers/keyring.js'
 import { checkBundle, createHome, type Home } from '../helpers/se.js'
@@ -101,6 +103,7 @@ onAKeyring(
     t.is(run.status, 125)
     t.regex(run.stderr, /^se: TOKEN: .*the keyring is locked/)
     t.regex(await home.ok(['store']), /^Locked: +yes$/m)
+    await home.ok(['store', 'use', 'keychain'])
     t.regex((await home.se(['doctor'])).stdout.toString(), /^ok +store: keychain .*locked/m)
     await keyring.unlock()
     t.is(await home.ok(['ls']), 'a/b\n')
@@ -119,6 +122,8 @@ onAKeyring('a service without a collection is told apart from none at all', asyn
     t.is(status, 5, variant)
     t.regex(stderr, message)
     t.is((await home.se(['get', 'a'])).status, 5, variant)
+    t.is((await home.se(['store', 'use', 'keychain'])).status, 5, variant)
+    t.false(existsSync(join(home.folder, 'config/se-native')), variant)
   }
 })
 

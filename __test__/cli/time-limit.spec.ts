@@ -39,7 +39,10 @@ for (const args of [
     const { stderr, status } = await home.se(args, { env: { SE_TIMEOUT_MS: '500', EDITOR: 'sed -i s/v/w/' } })
     t.regex(stderr, /^(se|ERR: a): .* took longer than 500 ms and was abandoned\n/)
     if (args[0] !== 'rm')
-      t.regex(stderr, /\nhint: .* give it more time with SE_TIMEOUT_MS, or timeout_ms in config.toml(; what you wrote is in .*)?\n$/)
+      t.regex(
+        stderr,
+        /\nhint: .* give it more time with SE_TIMEOUT_MS, or timeout_ms in config.toml(; what you wrote is in .*)?\n$/,
+      )
     t.is(status, 1)
   })
 }

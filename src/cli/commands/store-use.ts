@@ -4,7 +4,7 @@ import { filePlace } from '../../config/choose-store.js'
 import { type Config, readConfig } from '../../config/config.js'
 import { STORE_KINDS, type StoreKind } from '../../config/settings.js'
 import { writeConfig } from '../../config/write-config.js'
-import { createError } from '../../errors/secrets-error.js'
+import { createError, SecretsError } from '../../errors/secrets-error.js'
 import type { PassphraseAsker } from '../../store/passphrase.js'
 import { wait } from '../../wait.js'
 import type { Command, Context, Output } from '../command.js'
@@ -20,7 +20,8 @@ export const command: Command = {
   summary: 'choose the store, and make it where it is not there yet',
   usage: ['keychain', 'file [--passphrase | --key-file] [--path FILE] [--identity FILE]'],
   description: [
-    'The choice is written to config.toml; its comments and other keys stay. A file that is there already is taken as it is. ' +
+    'The choice is written to config.toml; its comments and other keys stay. A file that is there already is taken as it ' +
+      'is, and refused where --passphrase or --key-file says otherwise. ' +
       'Secrets of the store that was used before stay where they are: se store import copies them.',
     'A new file is encrypted to a key of its own. A passphrase for the key is taken from SE_PASSPHRASE or ' +
       'SE_PASSPHRASE_FILE, else asked for on the terminal, wherever standard input comes from. Where there is neither, as in ' +
@@ -45,6 +46,7 @@ async function useKeychain({ flags, env, stderr }: Context): Promise<number> {
   const wrong = FILE_FLAGS.find((name) => flags.has(name))
   if (wrong !== undefined) throw new UsageError(`--${wrong} is for the encrypted file`, 'se store use file')
   const config = await readConfig(env)
+  await tryKeychain(config)
   const answered = await probeKeychain(config)
   await writeConfig(config.file, { store: 'keychain' })
   stderr.write(`Secrets are kept in ${answered}. Written to ${config.file}.\n`)
@@ -60,6 +62,18 @@ async function probeKeychain({ timeoutMs }: Config): Promise<string> {
   ])
   const begin = async (): Promise<string> => unwrap(await native().probeKeychain())
   return wait({ what: 'looking for the keychain', begin }, { timeoutMs: timeoutMs?.value })
+}
+
+/** Throws where no keychain answers, or one that keeps nothing. One that is locked does keep secrets. */
+async function tryKeychain({ timeoutMs }: Config): Promise<void> {
+  const { openStore } = await import('../../store/open-store.js')
+  using store = await openStore({ kind: 'keychain', prompt: false, timeoutMs: timeoutMs?.value })
+  try {
+    await store.list('**', { times: false })
+  } catch (error) {
+    const isLocked = SecretsError.is(error) && ['SE_LOCKED', 'SE_INTERACTION_REQUIRED'].includes(error.code)
+    if (!isLocked) throw error
+  }
 }
 
 /** Says that another kind of store than before holds nothing of what was kept until now. */
@@ -90,10 +104,7 @@ async function useFile({ flags, env, stderr }: Context): Promise<number> {
       source !== undefined ? 'which the passphrase protects' : 'which is on the same disk, readable by you only'
     }`
   } else if (flags.has('passphrase') || flags.has('key-file')) {
-    throw createError('SE_EXISTS', `${path} is there already, and keeps its key`, {
-      hint: 'choose it with se store use file; change its passphrase with se store passphrase',
-      details: { path },
-    })
+    await refuseOtherKey({ path, identity }, flags.has('passphrase'), config)
   }
   const isPlaced = asked.path !== undefined || asked.identity !== undefined
   await writeConfig(config.file, { store: 'file', ...(isPlaced ? { storePath: path, identity } : {}) })
@@ -105,6 +116,25 @@ async function useFile({ flags, env, stderr }: Context): Promise<number> {
       .catch(() => undefined))
   if (before === 'keychain') tellWhatStays(stderr, 'the keychain', 'keychain')
   return 0
+}
+
+/** Throws when the key that is there is not kept as it is wanted: with a passphrase or without. */
+async function refuseOtherKey(
+  { path, identity }: { path: string; identity: string },
+  withPassphrase: boolean,
+  { timeoutMs }: Config,
+): Promise<void> {
+  const { openStore } = await import('../../store/open-store.js')
+  using store = await openStore({ kind: 'file', path, identity, timeoutMs: timeoutMs?.value })
+  const { locked } = await store.describe()
+  if (locked === withPassphrase) return
+  const [has, hint] = withPassphrase
+    ? ['has no passphrase', 'give it one: se store passphrase']
+    : ['has a passphrase', 'take it away: se store passphrase --remove; or keep it: se store use file']
+  throw createError('SE_EXISTS', `${path} is there already, and its key ${identity} ${has}`, {
+    hint,
+    details: { path, identity },
+  })
 }
 
 async function makeFile(path: string, identity: string, source: PassphraseAsker | undefined): Promise<void> {
