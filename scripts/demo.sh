@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job, from a fresh machine: keeps a secret for real and starts a program with it. In the OS keychain where
-# one answers, else in an encrypted file. What it stored is removed at the end.
+# one answers, else in an encrypted file. What it stored is removed at the end; what it installed and built stays.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh
@@ -28,3 +28,4 @@ show "DB_PASSWORD=se://$id se run -- sh -c 'printf \"the program sees %s charact
 DB_PASSWORD="se://$id" node dist/cli.cjs run -- sh -c 'printf "the program sees %s characters\n" ${#DB_PASSWORD}'
 show "se rm $id"
 se rm "$id"
+printf '\nThat worked. The secret is gone again; what was built stays. To have se on the PATH: npm link. What else it does: README.md.\n'

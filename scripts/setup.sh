@@ -46,7 +46,7 @@ if [ ! -d node_modules ] || [ "$(stamp package-lock.json)" != "$(cat node_module
   npm ci --no-audit --no-fund --loglevel=error
   stamp package-lock.json > node_modules/.se-stamp
 fi
-say "Building the addon"
+if [ -d target/release ]; then say "Building the addon"; else say "Building the addon: the first time this takes some minutes"; fi
 npm run --silent build:native
 say "Building the TypeScript"
 npm run --silent build:ts

@@ -1,11 +1,11 @@
-// Runs the examples of the README: the commands in one home with a psql and a server.js that show what they were given,
-// the programs on the built package.
+// Runs the examples of the README as it says to install them, by npm link into a home of their own: the commands with a
+// psql and a server.js that show what they were given, the programs on the built package.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { checkBundle, cli, createHome } from '../helpers/se.js'
+import { checkBundle, createHome } from '../helpers/se.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const page = readFileSync(join(root, 'README.md'), 'utf8')
@@ -16,30 +16,36 @@ test.before(checkBundle)
 
 test('the examples of the README do what they say', (t) => {
   const home = createHome((fn) => t.teardown(fn))
-  const [bin, work] = [join(home.folder, 'bin'), join(home.folder, 'work')]
-  mkdirSync(bin)
+  const [prefix, work] = [join(home.folder, '.local'), join(home.folder, 'work')]
+  const bin = join(prefix, 'bin')
+  mkdirSync(bin, { recursive: true })
   const program = (name: string, text: string): void => {
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`)
     chmodSync(join(bin, name), 0o755)
   }
-  program('se', `exec '${process.execPath}' '${cli}' "$@"`)
   program('psql', 'echo "psql $* with $PGPASSWORD"')
   writeFileSync(join(work, 'server.js'), 'console.log(process.env.DB_USER, process.env.DB_PASSWORD)')
-  mkdirSync(join(work, 'node_modules'))
-  symlinkSync(root, join(work, 'node_modules/se-native'))
-  const env = { ...home.env, PATH: `${bin}:${process.env['PATH']}` }
-  const shell = (text: string): string => {
-    const { stdout, stderr, status } = spawnSync('sh', ['-ec', text], { env, encoding: 'utf8', cwd: work })
+  const npm = { NPM_CONFIG_PREFIX: prefix, NPM_CONFIG_AUDIT: 'false', NPM_CONFIG_OFFLINE: 'true' }
+  const env = { ...home.env, ...npm, PATH: `${bin}:${process.env['PATH']}` }
+  const shell = (text: string, cwd = work): string => {
+    const { stdout, stderr, status } = spawnSync('sh', ['-ec', text], { env, encoding: 'utf8', cwd })
     t.is(status, 0, `${text}${stderr}`)
     return stdout
   }
 
-  const [machine, keep, files, store, ...others] = blocks('sh')
+  const [machine, install, keep, files, store, ...others] = blocks('sh')
   t.deepEqual(
     [...(machine ?? '').matchAll(/^bash (\S+)/gm)].map(([, script]) => script),
     ['scripts/demo.sh', 'scripts/test.sh'],
   )
   t.deepEqual(others, [])
+  const [, setUp, link, linkLibrary] =
+    /^bash (\S+) && (npm link) .*\n(npm link se-native) .*\n$/.exec(install ?? '') ?? []
+  t.is(setUp, 'scripts/setup.sh') // it has run: the package is built
+  shell(link ?? '', root)
+  shell('npm init --yes')
+  shell(linkLibrary ?? '')
+  t.regex(shell('command -v se'), new RegExp(`^${bin}/se\n$`))
   shell('se store use file --key-file')
   t.is(shell(keep ?? ''), 's3cretpsql -h localhost -U app with s3cret\n')
   t.is(shell(files ?? ''), 'app s3cret\n')
