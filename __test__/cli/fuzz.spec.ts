@@ -38,7 +38,11 @@ test('any arguments end well, and change nothing', async (t) => {
   await fc.assert(
     fc.asyncProperty(command, fc.array(word, { minLength: 1, maxLength: 4 }), async (name, words) => {
       // Ids that cannot be valid: none of these lines may succeed in writing.
-      const args = [name, ...words.map((one) => (one.startsWith('-') ? one : `${one}/`))]
+      const flags = words.includes('--') ? words.indexOf('--') + 1 : words.length
+      const args = [
+        name,
+        ...words.map((one, at) => (one.length > 1 && one.startsWith('-') && at < flags ? one : `${one}/`)),
+      ]
       endedWell(t, await home.se(args), JSON.stringify(args))
     }),
     ROUNDS,
