@@ -1,6 +1,7 @@
 // SE_TIMEOUT_MS, or timeout_ms, bounds whatever a command asks of a store.
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { checkBundle, createHome, type Home } from '../helpers/se.js'
 import { Started } from '../helpers/start.js'
@@ -39,10 +40,10 @@ for (const args of [
     const { stderr, status } = await home.se(args, { env: { SE_TIMEOUT_MS: '500', EDITOR: 'sed -i s/v/w/' } })
     t.regex(stderr, /^(se|ERR: a): .* took longer than 500 ms and was abandoned\n/)
     if (args[0] !== 'rm')
-      t.regex(
-        stderr,
-        /\nhint: .* give it more time with SE_TIMEOUT_MS, or timeout_ms in config.toml(; what you wrote is in .*)?\n$/,
-      )
+      t.regex(stderr, /\nhint: .* give it more time with SE_TIMEOUT_MS, or timeout_ms in config.toml\n/)
+    const [, kept] = /what you wrote is in (\S+): /.exec(stderr) ?? []
+    if (kept !== undefined) rmSync(dirname(kept), { recursive: true })
+    t.is(kept !== undefined, args[0] === 'edit')
     t.is(status, 1)
   })
 }

@@ -46,15 +46,11 @@ export async function editValue(
   }
 }
 
-/** The error, and where the person finds what they wrote. */
-function withPlace(error: unknown, path: string): unknown {
+/** The error, with where the person finds what they wrote (`details.kept`). */
+function withPlace(error: unknown, kept: string): unknown {
   if (!SecretsError.is(error)) return error
-  const hint = [error.hint, `what you wrote is in ${path}: take it from there, then remove it`]
-  return createError(error.code, error.message, {
-    hint: hint.filter((part) => part !== undefined).join('; '),
-    details: { ...error.details, path },
-    cause: error.cause,
-  })
+  const { code, message, hint, details, cause } = error
+  return createError(code, message, { hint, details: { ...details, kept }, cause })
 }
 
 /** Signals that do not end this process for now. */

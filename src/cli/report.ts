@@ -36,6 +36,8 @@ export function report(error: unknown, stderr: Output, command?: Command): numbe
 /** Prints an error, with its hint in words of the command line. */
 export function printError(stderr: Output, error: SecretsError): void {
   printProblem(stderr, error.message, hintOf(error))
+  const { kept } = error.details
+  if (typeof kept === 'string') printHint(stderr, `what you wrote is in ${kept}: take it from there, then remove it`)
 }
 
 /** The error for standard output that could not be written, in the words that the native part has for the same. */
