@@ -104,7 +104,7 @@ onAKeyring(
     t.regex(run.stderr, /^se: TOKEN: .*the keyring is locked/)
     t.regex(await home.ok(['store']), /^Locked: +yes$/m)
     await home.ok(['store', 'use', 'keychain'])
-    t.regex((await home.se(['doctor'])).stdout.toString(), /^ok +store: keychain .*locked/m)
+    t.regex((await home.se(['doctor'])).stdout.toString(), /^warn +store: keychain .*locked.*\n +unlock it /m)
     await keyring.unlock()
     t.is(await home.ok(['ls']), 'a/b\n')
     t.is(await home.ok(['get', 'a/b', '--reveal']), 'old')

@@ -1,8 +1,10 @@
 /** The checks of `se doctor`. Each answers with a finding, whatever happens: a failure is what doctor is there to tell. */
 import { describeOrigin, readConfig } from '../config/config.js'
-import { OTHER_VARIABLES, SETTINGS } from '../config/settings.js'
+import { OTHER_VARIABLES, SETTINGS, type SettingName } from '../config/settings.js'
 import { SecretsError } from '../errors/secrets-error.js'
 import { nearest } from '../nearest.js'
+import type { StoreFacts } from './describe-store.js'
+import { hintOf } from './hints.js'
 
 /** A finding. */
 export interface Check {
@@ -29,11 +31,12 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Check[]> {
 
 function failed(name: string, error: unknown): Check {
   const known = SecretsError.is(error)
+  const advice = known ? hintOf(error) : undefined
   return {
     name,
     status: 'fail',
     summary: known ? error.message : 'a fault of se itself',
-    ...(known && error.hint !== undefined ? { advice: error.hint } : {}),
+    ...(advice === undefined ? {} : { advice }),
     facts: known ? { code: error.code, ...error.details } : {},
   }
 }
@@ -98,16 +101,10 @@ async function memoryCheck(): Promise<Check[]> {
 
 async function configCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const config = await readConfig(env)
-  const settings = {
-    store: config.store,
-    storePath: config.storePath,
-    identity: config.identity,
-    passphraseFile: config.passphraseFile,
-    timeoutMs: config.timeoutMs,
-  }
-  const set = Object.entries(settings).flatMap(([name, setting]) =>
-    setting === undefined ? [] : [{ name, value: setting.value, from: describeOrigin(setting.origin) }],
-  )
+  const set = Object.entries(SETTINGS).flatMap(([name, { key }]) => {
+    const setting = config[name as SettingName]
+    return setting === undefined ? [] : [{ name: key, value: setting.value, from: describeOrigin(setting.origin) }]
+  })
   const passphrase = env['SE_PASSPHRASE'] ? [{ name: 'passphrase', value: '[redacted]', from: 'SE_PASSPHRASE' }] : []
   const checks: Check[] = [
     {
@@ -149,16 +146,44 @@ async function storeCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const facts = await describeStore(undefined, env)
   const { kind, backend, location, encryption, chosen, locked } = facts
   const state = locked === true ? ', locked' : ''
-  const checks: Check[] = [
-    {
-      name: 'store',
-      status: 'ok',
-      summary: `${kind} (${backend}) at ${location}${state}; ${encryption}; chosen ${chosen}`,
-      facts: { ...facts },
-    },
-  ]
+  const summary = `${kind} (${backend}) at ${location}${state}; ${encryption}; chosen ${chosen}`
+  const store = { name: 'store', summary, facts: { ...facts } }
+  const advice = 'unlock it with the desktop’s password program; where nobody can be asked, nothing is read until then'
+  const isUsable = locked !== true || kind === 'file'
+  const checks: Check[] = [isUsable ? { ...store, status: 'ok' } : { ...store, status: 'warn', advice }]
+  if (locked === true && kind === 'file') checks.push(await passphraseCheck(facts, env))
   if (!facts.survivesReboot) {
     checks.push({ name: 'store', status: 'warn', summary: 'its secrets are gone after a reboot', facts: {} })
   }
   return checks
+}
+
+/** Whether the passphrase that the key needs would be there, and is the right one. */
+async function passphraseCheck({ location, identity = '' }: StoreFacts, env: NodeJS.ProcessEnv): Promise<Check> {
+  const name = 'passphrase'
+  const facts = { identity }
+  const { configuredPassphrase, passphraseHandle, unwrapFrom } = await import('../store/passphrase.js')
+  const { passphraseFile, timeoutMs } = await readConfig(env)
+  const source = configuredPassphrase(passphraseFile?.value)
+  if (source === undefined) {
+    const { hasTerminal } = await import('./terminal.js')
+    const summary = `the key in ${identity} needs a passphrase`
+    if (hasTerminal()) return { name, status: 'ok', summary: `${summary}, which is asked for on the terminal`, facts }
+    const advice = 'give it by SE_PASSPHRASE_FILE or by SE_PASSPHRASE'
+    return { name, status: 'warn', summary: `${summary}, and there is none, and no terminal to ask on`, advice, facts }
+  }
+  const { native } = await import('../native/load.js')
+  const { wait } = await import('../wait.js')
+  try {
+    const known = await passphraseHandle(source)
+    try {
+      const begin = async () => unwrapFrom(source, await native().checkStorePassphrase(location, identity, known))
+      await wait({ what: 'trying the passphrase', begin }, { timeoutMs: timeoutMs?.value })
+    } finally {
+      known.dispose()
+    }
+  } catch (error) {
+    return { ...failed(name, error), status: 'warn' }
+  }
+  return { name, status: 'ok', summary: `the one that is configured opens ${identity}`, facts }
 }

@@ -9,7 +9,7 @@ export const command: Command = {
   usage: ['[--json]'],
   description: [
     'Looks at Node, the native part, the protection of memory, the store and the configuration, with where each setting ' +
-      'came from. Each finding is ok, warn or fail; the exit status is 1 when one failed.',
+      'came from. A passphrase that is configured is tried. Each finding is ok, warn or fail; the exit status is 1 when one failed.',
   ],
   flags: [jsonFlag('ok, checks: a list of name, status, summary, advice, facts')],
   positionals: [],
