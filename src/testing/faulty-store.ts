@@ -2,9 +2,9 @@ import { type ErrorCode, isErrorCode } from '../errors/codes.js'
 import type { NativeStore } from '../native/store.js'
 
 /** An operation of a store that can be made to fail or to wait. */
-export type StoreOperation = (typeof OPERATIONS)[number]
+export type StoreOperation = 'get' | 'getMany' | 'list' | 'set' | 'delete' | 'rename' | 'describe'
 
-const OPERATIONS = ['get', 'getMany', 'list', 'set', 'delete', 'rename', 'describe'] as const
+const OPERATIONS: readonly StoreOperation[] = ['get', 'getMany', 'list', 'set', 'delete', 'rename', 'describe']
 
 interface Hold {
   readonly released: Promise<void>

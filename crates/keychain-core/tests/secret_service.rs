@@ -145,7 +145,7 @@ fn start_writer(keyring: &Keyring, own: usize) -> std::process::Child {
 }
 
 #[test]
-#[ignore = "run by another test here, as a process of its own"]
+#[ignore = "run by the other tests here, as a process of its own"]
 fn writer() {
     let options = KeychainOptions { interactive: false, ..KeychainOptions::default() };
     let store = keychain::open_on_bus(&std::env::var("WRITER_BUS").unwrap(), options).unwrap();
