@@ -212,13 +212,22 @@ fn set_disposition(signal: c_int, wanted: Option<&libc::sigaction>) -> libc::sig
 mod tests {
     use std::fs;
     use std::os::fd::AsRawFd;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::*;
+
+    /// Descriptors and dispositions belong to the process: who changes them does so alone.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn failed(words: &[&str], path: &str) -> Error {
         let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         let environment = Environment::from_strings(vec![format!("PATH={path}").into_bytes()]);
+        let alone = alone();
         let error = exec(&arguments, &environment, &Descriptors::capture().unwrap());
+        drop(alone);
         let foreseen = check(&arguments, &environment).unwrap_err();
         assert_eq!((foreseen.code(), foreseen.to_string()), (error.code(), error.to_string()));
         error
@@ -256,6 +265,7 @@ mod tests {
 
     #[test]
     fn a_failure_gives_back_what_was_changed() {
+        let _alone = alone();
         let file = fs::File::open("/dev/zero").unwrap();
         let fd = file.as_raw_fd();
         let descriptors = Descriptors::capture().unwrap();
