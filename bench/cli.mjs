@@ -4,9 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { install } from './lib/installed.mjs'
 import { timeProcesses } from './lib/processes.mjs'
-
-const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))
 
 /** The rows: `node empty.cjs`, then what is compared with it, each with the ratio that it must keep. */
 export function bench({ rounds = 31 } = {}) {
@@ -16,6 +15,7 @@ export function bench({ rounds = 31 } = {}) {
     writeFileSync(empty, '')
     const env = { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder }
     const node = process.execPath
+    const cli = install(folder)
     const se = (...args) => ({ name: `se ${args.join(' ')}`, command: node, args: [cli, ...args] })
     execFileSync(node, [cli, 'store', 'use', 'file', '--key-file'], { env, stdio: 'ignore' })
     execFileSync(node, [cli, 'set', 'a/b'], { env, input: 'value' })

@@ -69,9 +69,10 @@ class LocalEngine implements Engine {
         patterns: [...patterns.values()].filter((pattern) => plugin.parsedPattern.overlaps(pattern)),
       }))
       .filter(({ patterns }) => patterns.length > 0)
-    const abandoned = new AbortController()
+    const limited = options.signal !== undefined || options.timeoutMs !== undefined
+    const abandoned = limited ? new AbortController() : undefined
     const round = {
-      signal: abandoned.signal,
+      signal: abandoned?.signal,
       requester: options.requester ?? thisProcess(),
       times: options.times === true,
       timeoutMs: this.#timeoutMs,
@@ -86,7 +87,7 @@ class LocalEngine implements Engine {
     try {
       brought = await wait(work, options)
     } catch (error) {
-      abandoned.abort(error)
+      abandoned?.abort(error)
       throw error
     }
     return texts.map((text) => this.#result(text, patterns.get(text) as Pattern, candidates, brought))

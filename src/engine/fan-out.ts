@@ -25,8 +25,8 @@ export interface Brought {
 
 /** What is the same for every plugin of a request. */
 export interface Round {
-  /** Aborted when the caller stops waiting. */
-  readonly signal: AbortSignal
+  /** Aborted when the caller stops waiting, where the caller can. */
+  readonly signal: AbortSignal | undefined
   readonly requester: Requester
   readonly times: boolean
   /** The limit for plugins that have none of their own. */
@@ -58,19 +58,20 @@ export async function ask(plugin: Plugin, patterns: readonly Pattern[], round: R
 async function askOnce(plugin: Plugin, patterns: readonly Pattern[], round: Round): Promise<Brought> {
   const began = now()
   const deadline = new AbortController()
-  const signal = AbortSignal.any([round.signal, deadline.signal])
   const asked = { plugin, patterns }
   try {
     const answers = await wait(
       {
         what: `asking the plugin ${plugin.name}`,
-        begin: () => answersOf(plugin, patterns, { signal, requester: round.requester, times: round.times }),
+        begin: () =>
+          answersOf(plugin, patterns, { signal: deadline.signal, requester: round.requester, times: round.times }),
         discard: (late) => wipe(late),
       },
       { timeoutMs: round.timeoutMs, signal: round.signal },
     )
     return { ...asked, ...take(plugin, patterns, answers), failure: undefined, latencyMs: now() - began }
   } catch (error) {
+    // Nobody waits for the plugin any more, whether its time is over or the caller's.
     deadline.abort(error)
     const failure = failureOf(plugin, error)
     return { ...asked, secrets: [], dropped: [], failure, latencyMs: now() - began }

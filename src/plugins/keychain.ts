@@ -37,11 +37,14 @@ export function keychain(options: KeychainOptions = {}): Plugin {
   }
   const getMany = async (patterns: readonly Pattern[], { signal, times }: PluginContext) => {
     const store = await open()
-    const secrets = await store.getMany(await oneSelection(store, patterns, signal), { signal })
+    const wanted = await oneSelection(store, patterns)
+    // What comes after nobody waits any more is wiped by the engine; nothing new is begun then.
+    signal.throwIfAborted()
+    const secrets = await store.getMany(wanted)
     try {
       if (times && secrets.some(({ createdAt }) => createdAt === undefined)) {
         const [only, ...more] = patterns
-        addTimes(secrets, await store.list(more.length === 0 ? only?.text : '**', { signal }))
+        addTimes(secrets, await store.list(more.length === 0 ? only?.text : '**'))
       }
       return secrets
     } catch (error) {
@@ -73,14 +76,10 @@ function addTimes(secrets: readonly Secret[], infos: readonly SecretInfo[]): voi
 }
 
 /** All patterns as what one reading asks for: the pattern, where it is one, else ids, found in one listing. */
-async function oneSelection(
-  store: Store,
-  patterns: readonly Pattern[],
-  signal: AbortSignal,
-): Promise<string | readonly string[]> {
+async function oneSelection(store: Store, patterns: readonly Pattern[]): Promise<string | readonly string[]> {
   const texts = patterns.map(({ text }) => text)
   if (!texts.some((text) => !isId(text))) return texts
   if (texts.length === 1) return texts[0] as string
-  const listed = (await store.list('**', { signal, times: false })).map(({ id }) => id)
+  const listed = (await store.list('**', { times: false })).map(({ id }) => id)
   return listed.filter((id) => patterns.some((pattern) => pattern.matches(id)))
 }
