@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
+import test from 'ava'
+import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
 import { Started } from '../helpers/start.js'
 import { onTerminal } from '../helpers/terminal.js'
 
@@ -11,14 +11,8 @@ const linux = process.platform === 'linux' ? test : test.skip
 
 test.before(checkBundle)
 
-async function homeWithFile(t: ExecutionContext): Promise<Home> {
-  const home = createHome((fn) => t.teardown(fn))
-  await home.ok(['store', 'use', 'file', '--key-file'])
-  return home
-}
-
 test('edit gives the value to the editor and keeps what it left', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a', '-m', 'k=v'], { stdin: 'one' })
   const edit = (editor: string) => home.se(['edit', 'a'], { env: { EDITOR: editor } })
   t.is((await edit('sed -i s/one/two/')).status, 0)
@@ -47,7 +41,7 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     ['an editor that saves and ends well', 'trap "echo saved >$1; exit 0" TERM HUP; '],
   ] as const) {
     linux(`${signal} with ${what} leaves no file, stores nothing, and ends se by the signal`, async (t) => {
-      const home = await homeWithFile(t)
+      const home = await createFileHome((fn) => t.teardown(fn))
       await home.ok(['set', 'a'], { stdin: 'hunter2' })
       const { started, path } = await startEdit(home, `${trap}echo "$1"; while [ -e "$1" ]; do sleep 0.05; done`)
       t.true(existsSync(path))
@@ -60,7 +54,7 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
 }
 
 linux('Ctrl-C and Ctrl-\\ are for the editor: se carries on', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: 'hunter2' })
   const { started, path } = await startEdit(home, 'echo "$1"; read line; echo "$line" >"$1"')
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGINT'] as const) started.child.kill(signal)
@@ -89,7 +83,7 @@ for (const [how, args, stored] of [
   ['removed', 'rm a >/dev/null', ''],
 ] as const) {
   test(`edit does not replace what another process ${how} meanwhile (se ${args}), unless --force is given`, async (t) => {
-    const home = await homeWithFile(t)
+    const home = await createFileHome((fn) => t.teardown(fn))
     const set = () => home.ok(['set', 'a', '--force', '-m', 'k=v'], { stdin: 'one' })
     await set()
     // In a session of its own, so that there is no terminal to ask on.
@@ -108,7 +102,7 @@ for (const [how, args, stored] of [
 }
 
 test('edit asks on the terminal whether to replace what another process wrote meanwhile', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: 'one' })
   for (const [answer, stored, status] of [
     ['n\r', 'theirs', 1],
@@ -126,7 +120,7 @@ test('edit asks on the terminal whether to replace what another process wrote me
 })
 
 linux('what the store refuses is left to the person', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: 'one' })
   const file = join(home.folder, 'data/se-native/store.age')
   const { stderr, status } = await home.se(['edit', 'a'], {
@@ -137,7 +131,7 @@ linux('what the store refuses is left to the person', async (t) => {
 })
 
 linux('a pipe or a link in place of the file is not read, and nothing of it stays', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: 'one' })
   const left = (): string[] => readdirSync(join(home.folder, 'run'))
   for (const replace of ['mkfifo "$1"', 'ln -s /etc/passwd "$1"', 'mkdir "$1"']) {

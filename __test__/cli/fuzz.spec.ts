@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import { checkBundle, createHome, type Ended, type Home } from '../helpers/se.js'
+import { checkBundle, createFileHome, type Ended, type Home } from '../helpers/se.js'
 
 test.before(checkBundle)
 
@@ -18,8 +18,7 @@ function endedWell(t: ExecutionContext, { status, stderr }: Ended, what: string)
 }
 
 async function homeWithFile(t: ExecutionContext): Promise<Home> {
-  const home = createHome((fn) => t.teardown(fn))
-  await home.ok(['store', 'use', 'file', '--key-file'])
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'kept'], { stdin: 'value' })
   return home
 }

@@ -1,19 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import test, { type ExecutionContext } from 'ava'
-import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
+import test from 'ava'
+import { checkBundle, cli, createFileHome, createHome } from '../helpers/se.js'
 import { onTerminal, programOnTerminal } from '../helpers/terminal.js'
 
 test.before(checkBundle)
 
-async function homeWithFile(t: ExecutionContext): Promise<Home> {
-  const home = createHome((fn) => t.teardown(fn))
-  await home.ok(['store', 'use', 'file', '--key-file'])
-  return home
-}
-
 test('on a terminal, set asks for the value and does not show it', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   const terminal = onTerminal(home, ['set', 'a/b'])
   await terminal.shows('Value of a/b: ')
   terminal.types('hunter2\r')
@@ -24,7 +18,7 @@ test('on a terminal, set asks for the value and does not show it', async (t) => 
 })
 
 test('on a terminal, set refuses an ID that is kept already before anything is typed', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a/b'], { stdin: 'old' })
   const { screen, status } = await onTerminal(home, ['set', 'a/b'], { NO_COLOR: '1' }).ends()
   t.is(screen, 'se: a secret is stored under a/b already\r\nhint: replace it: se set a/b --force\r\n')
@@ -32,7 +26,7 @@ test('on a terminal, set refuses an ID that is kept already before anything is t
 })
 
 test('Ctrl-C at the prompt stores nothing', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   const terminal = onTerminal(home, ['set', 'a/b'])
   await terminal.shows('Value of a/b: ')
   terminal.types('hunter2\u0003')
@@ -43,7 +37,7 @@ test('Ctrl-C at the prompt stores nothing', async (t) => {
 })
 
 test('an empty value at the prompt stores nothing, and the way to store one is told', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   for (const [flags, hint] of [
     [[], 'se set a/b='],
     [['--force'], 'se set a/b= --force'],
@@ -59,21 +53,21 @@ test('an empty value at the prompt stores nothing, and the way to store one is t
 })
 
 test('a value in the argument gets a hint on a terminal', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   const { screen, status } = await onTerminal(home, ['set', 'a/b=hunter2']).ends()
   t.is(screen, 'hint: other processes saw this value, and your shell keeps it; without =VALUE you can type it\r\n')
   t.is(status, 0)
 })
 
 test('a revealed value ends with a newline on a terminal only', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a/b'], { stdin: 'hunter2' })
   t.is((await onTerminal(home, ['get', 'a/b', '--reveal']).ends()).screen, 'hunter2\r\n')
   t.is(await home.ok(['get', 'a/b', '--reveal']), 'hunter2')
 })
 
 test('rm --all asks on a terminal, and removes nothing unless the answer is yes', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: '1' })
   await home.ok(['set', 'b'], { stdin: '2' })
   for (const answer of ['\r', 'n\r', 'no\r', 'x\r']) {
@@ -94,7 +88,7 @@ test('rm --all asks on a terminal, and removes nothing unless the answer is yes'
 })
 
 test('rm --all asks on the terminal though standard input comes from elsewhere', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: '1' })
   const terminal = programOnTerminal(home, ['sh', '-c', '"$@" </dev/null', 'sh', process.execPath, cli, 'rm', '--all'])
   await terminal.shows('Remove the one secret of ')
@@ -104,13 +98,13 @@ test('rm --all asks on the terminal though standard input comes from elsewhere',
 })
 
 test('rm --all --yes does not ask', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: '1' })
   t.is((await onTerminal(home, ['rm', '--all', '--yes']).ends()).screen, 'RM: a\r\n')
 })
 
 test('problems are coloured on a terminal, unless NO_COLOR is set', async (t) => {
-  const home = await homeWithFile(t)
+  const home = await createFileHome((fn) => t.teardown(fn))
   t.true((await onTerminal(home, ['nonsense']).ends()).screen.startsWith('\u001b[31mse:\u001b[39m unknown command'))
   t.true((await onTerminal(home, ['nonsense'], { NO_COLOR: '1' }).ends()).screen.startsWith('se: unknown command'))
   t.true((await onTerminal(home, ['nonsense'], { TERM: 'dumb' }).ends()).screen.startsWith('se: unknown command'))
@@ -201,7 +195,7 @@ test('store passphrase asks for the current one and checks it before it asks for
 
 for (const args of [['--help'], ['ls'], ['get', 'a', '--reveal'], ['completion', 'bash']]) {
   test(`se ${args.join(' ')} ends quietly when its reader has gone`, async (t) => {
-    const home = await homeWithFile(t)
+    const home = await createFileHome((fn) => t.teardown(fn))
     await home.ok(['set', 'a'], { stdin: 'x'.repeat(200_000) })
     const child = spawn(process.execPath, [cli, ...args], { env: home.env, stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.destroy()

@@ -91,3 +91,10 @@ export function createHome(remove: (fn: () => void) => void): Home {
     },
   }
 }
+
+/** Makes a home whose store is an encrypted file with a key file. */
+export async function createFileHome(remove: (fn: () => void) => void): Promise<Home> {
+  const home = createHome(remove)
+  await home.ok(['store', 'use', 'file', '--key-file'])
+  return home
+}

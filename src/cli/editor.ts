@@ -33,7 +33,8 @@ export async function editValue(
       if (signals.ending) return
       using after = secretFromHandle(secret.id, unwrap(file.read()))
       await save(after).catch((error: unknown) => {
-        if (signals.ending) throw error // nobody would be told where it is
+        // Otherwise nobody would be told where it is.
+        if (signals.ending || !SecretsError.is(error)) throw error
         kept = true
         file.keep()
         throw withPlace(error, file.path)
@@ -47,8 +48,7 @@ export async function editValue(
 }
 
 /** The error, with where the person finds what they wrote (`details.kept`). */
-function withPlace(error: unknown, kept: string): unknown {
-  if (!SecretsError.is(error)) return error
+function withPlace(error: SecretsError, kept: string): SecretsError {
   const { code, message, hint, details, cause } = error
   return createError(code, message, { hint, details: { ...details, kept }, cause })
 }

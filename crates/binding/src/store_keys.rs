@@ -50,7 +50,7 @@ pub fn change_store_passphrase<'env>(
     task::run(env, move || file::change_passphrase(&options?, next?.as_ref()))
 }
 
-/// Writes the store to a new key and removes the old one.
+/// Writes the store to a new key, which takes the place of the old one among the recipients.
 #[napi(ts_return_type = "Promise<Outcome<null>>")]
 pub fn rotate_store_key<'env>(
     env: &'env Env,
@@ -62,7 +62,7 @@ pub fn rotate_store_key<'env>(
     task::run(env, move || file::rotate_key(&options?))
 }
 
-/// The recipients that can read the store beside its owner.
+/// All whose keys open the store, the owner's among them.
 #[napi(ts_return_type = "Promise<Outcome<string[]>>")]
 pub fn store_recipients<'env>(
     env: &'env Env,
