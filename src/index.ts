@@ -8,9 +8,12 @@ export type {
   Engine,
   ExplainedSecret,
   Explanation,
+  LocalEngine,
+  OutcomeStatus,
   PatternResult,
   PluginInfo,
   PluginOutcome,
+  PluginStatus,
   RequestOptions,
 } from './engine/engine.js'
 export type { Policy } from './engine/pick.js'
@@ -19,9 +22,12 @@ export {
   type AnswerFacts,
   type Answers,
   definePlugin,
+  type LogFacts,
   type Plugin,
   type PluginContext,
   type PluginDefinition,
+  type PluginLogger,
+  type PluginState,
   type Requester,
 } from './engine/plugin.js'
 export {

@@ -5,7 +5,7 @@ import { type Pattern, parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
 import { checkTimeout, wait } from '../wait.js'
 import type { Engine, Explanation, PatternResult, PluginInfo, PluginOutcome, RequestOptions } from './engine.js'
-import { ask, type Brought } from './fan-out.js'
+import { ask, type Brought, NO_LOG } from './fan-out.js'
 import { isHidden } from './hidden.js'
 import { isPlugin, type Plugin, type Requester } from './plugin.js'
 
@@ -38,10 +38,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const rank = ({ name, builtIn }: Plugin): number =>
     priority.includes(name) ? priority.indexOf(name) - priority.length : builtIn ? 0 : 1
   const ordered = [...plugins.values()].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
-  return new LocalEngine(ordered, timeoutMs)
+  return new Router(ordered, timeoutMs)
 }
 
-class LocalEngine implements Engine {
+class Router implements Engine {
   readonly #plugins: readonly Plugin[]
   readonly #timeoutMs: number
   readonly #disabled = new Set<string>()
@@ -104,7 +104,7 @@ class LocalEngine implements Engine {
     const { requester = thisProcess(), plugin: only } = options
     const signal = AbortSignal.timeout(this.#timeoutMs)
     const list = async (plugin: Plugin): Promise<string[]> =>
-      [...((await plugin.listIds?.({ signal, requester, times: false })) ?? [])].filter((found) =>
+      [...((await plugin.listIds?.({ log: NO_LOG, signal, requester, times: false })) ?? [])].filter((found) =>
         plugin.parsedPattern.matches(found),
       )
     const lists = await Promise.all(
@@ -120,8 +120,11 @@ class LocalEngine implements Engine {
 
   async listPlugins(): Promise<PluginInfo[]> {
     this.#checkOpen()
-    return this.#plugins.map(({ name, version, pattern, builtIn }) => {
-      return { name, version, pattern, builtIn, enabled: !this.#disabled.has(name) }
+    return this.#plugins.map((plugin) => {
+      const { name, version, pattern, builtIn, configurable } = plugin
+      const enabled = !this.#disabled.has(name)
+      const { status, message } = plugin.state?.() ?? { status: enabled ? 'running' : 'stopped' }
+      return { name, version, pattern, enabled, builtIn, configurable, status, statusMessage: message }
     })
   }
 

@@ -1,7 +1,7 @@
 import type { SecretsError } from '../errors/secrets-error.js'
 import type { Secret } from '../secret.js'
 import type { WaitOptions } from '../wait.js'
-import type { Requester } from './plugin.js'
+import type { Plugin, Requester } from './plugin.js'
 
 /** How to ask. */
 export interface RequestOptions extends WaitOptions {
@@ -20,6 +20,21 @@ export interface RequestOptions extends WaitOptions {
   readonly onFailure?: ((failure: SecretsError) => void) | undefined
 }
 
+/**
+ * What came of one plugin. `cached`: answered from what it had answered before; `timed out`: its own time limit ran out;
+ * `refused`: it, or a person, denied access; `failed`: anything else that went wrong. With the last three there is a
+ * `failure`.
+ */
+export type OutcomeStatus =
+  | 'answered'
+  | 'cached'
+  | 'nothing'
+  | 'failed'
+  | 'timed out'
+  | 'refused'
+  | 'not asked: disabled'
+  | 'not asked: no overlap'
+
 /** What one plugin did for a pattern. */
 export interface PluginOutcome {
   /** Its name. */
@@ -27,7 +42,7 @@ export interface PluginOutcome {
   /** Its own pattern. */
   readonly pattern: string
   /** Whether it was asked, and if not, why. */
-  readonly status: 'answered' | 'nothing' | 'failed' | 'not asked: disabled' | 'not asked: no overlap'
+  readonly status: OutcomeStatus
   /** The ids that it answered with, in the order of the result. */
   readonly ids: readonly string[]
   /** Ids that it answered with outside of what was asked or of its own pattern. They were thrown away. */
@@ -80,7 +95,19 @@ export interface PluginInfo {
   readonly enabled: boolean
   /** Whether it comes with this package. */
   readonly builtIn: boolean
+  /** Whether it can be enabled and disabled. */
+  readonly configurable: boolean
+  /** How it is doing. */
+  readonly status: PluginStatus
+  /** Why, where there is more to say. */
+  readonly statusMessage: string | undefined
 }
+
+/**
+ * How a plugin is doing. `stopped`: it is disabled, or starts when it is needed; `crashed`: it ended by itself and will be
+ * started again; `retries exceeded`: it ended too often, and is started again by enabling it.
+ */
+export type PluginStatus = 'running' | 'stopped' | 'crashed' | 'retries exceeded'
 
 /** Plugins and the routing between them. A daemon's client has the same face. */
 export interface Engine {
@@ -107,10 +134,20 @@ export interface Engine {
   suggest(id: string, options?: RequestOptions): Promise<string | undefined>
   /** All plugins, in order of priority. */
   listPlugins(): Promise<PluginInfo[]>
-  /** Lets a plugin be asked again. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  /** Lets a plugin be asked again, and starts it where it runs in a process of its own. @throws `NotFoundError` `SE_NO_PLUGIN`. */
   enablePlugin(name: string): Promise<void>
   /** Keeps a plugin from being asked. @throws `NotFoundError` `SE_NO_PLUGIN`. */
   disablePlugin(name: string): Promise<void>
   /** Closes every plugin. Later calls throw `SE_DISPOSED`. Again: nothing. */
   close(): Promise<void>
+}
+
+/** An engine in this process, whose plugins may come and go. */
+export interface LocalEngine extends Engine {
+  /** Adds a plugin. @throws `PluginError` `SE_PLUGIN_DUPLICATE`, `SE_PLUGIN_INVALID`; `SE_DISPOSED`. */
+  addPlugin(plugin: Plugin): void
+  /** Takes a plugin out and closes it. What is being asked of it goes on. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  removePlugin(name: string): Promise<void>
+  /** Wipes every cached value. */
+  dropCache(): void
 }

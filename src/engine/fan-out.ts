@@ -5,7 +5,12 @@ import type { Pattern } from '../pattern.js'
 import { addFacts, Secret } from '../secret.js'
 import { wait } from '../wait.js'
 import { isHidden } from './hidden.js'
-import type { Answer, AnswerFacts, Plugin, PluginContext, Requester } from './plugin.js'
+import type { Answer, AnswerFacts, Plugin, PluginContext, PluginLogger, Requester } from './plugin.js'
+
+const discard = (): void => undefined
+
+/** Where plugins write when nobody reads it. */
+export const NO_LOG: PluginLogger = { debug: discard, info: discard, warn: discard, error: discard }
 
 /** What one plugin brought. */
 export interface Brought {
@@ -64,7 +69,12 @@ async function askOnce(plugin: Plugin, patterns: readonly Pattern[], round: Roun
       {
         what: `asking the plugin ${plugin.name}`,
         begin: () =>
-          answersOf(plugin, patterns, { signal: deadline.signal, requester: round.requester, times: round.times }),
+          answersOf(plugin, patterns, {
+            log: NO_LOG,
+            signal: deadline.signal,
+            requester: round.requester,
+            times: round.times,
+          }),
         discard: (late) => wipe(late),
       },
       { timeoutMs: round.timeoutMs, signal: round.signal },

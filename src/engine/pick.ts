@@ -26,7 +26,7 @@ export function checkPolicy(policy: Policy | undefined): void {
  */
 export function pick(reference: string, result: PatternResult, policy: Policy = 'unique'): Secret | SecretsError {
   const { secrets, outcomes } = result
-  const failed = outcomes.filter(({ status }) => status === 'failed')
+  const failed = outcomes.filter(({ failure }) => failure !== undefined)
   const [first] = secrets
   if (first === undefined) return failed[0]?.failure ?? nothing(reference, outcomes)
   switch (policy) {

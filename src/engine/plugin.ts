@@ -1,6 +1,7 @@
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { Pattern, parsePattern } from '../pattern.js'
 import type { Secret, SecretFacts } from '../secret.js'
+import type { PluginStatus } from './engine.js'
 
 /** Who asks for a secret. */
 export interface Requester {
@@ -12,8 +13,25 @@ export interface Requester {
   readonly path: string
 }
 
+/** Plain facts for a line of a log, such as ids, counts and codes. Never a value of a secret. */
+export type LogFacts = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** Where a plugin writes what its user may want to know: the daemon's log, or standard error of a process of its own. */
+export interface PluginLogger {
+  /** For whoever looks for a fault. */
+  debug(message: string, facts?: LogFacts): void
+  /** What went as it should. */
+  info(message: string, facts?: LogFacts): void
+  /** What went wrong and was mended, or can wait. */
+  warn(message: string, facts?: LogFacts): void
+  /** What went wrong. */
+  error(message: string, facts?: LogFacts): void
+}
+
 /** What a plugin is told beside the pattern. */
 export interface PluginContext {
+  /** Where to write what happened. Discards everything in an engine that was given no log. */
+  readonly log: PluginLogger
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal
   /** Who asks. */
@@ -47,6 +65,11 @@ export interface PluginDefinition {
   /** Milliseconds for one answer, prompts included. By default the engine's limit. */
   readonly timeoutMs?: number | undefined
   /**
+   * Milliseconds for which an answer is used again, by equal requests of whoever; `expiresAt` may end it earlier. Off by
+   * default: every request asks. The values are wiped when the plugin is disabled, taken out or closed.
+   */
+  readonly cacheTtlMs?: number | undefined
+  /**
    * Answers with the secrets that the pattern matches, in any order; none is an empty list. May throw: the engine keeps
    * the code of a `SecretsError`, and calls any other error `SE_PLUGIN_FAILURE`.
    * @param pattern - What is asked for: an id, or a pattern that overlaps the plugin's own.
@@ -69,6 +92,18 @@ export interface Plugin extends PluginDefinition {
   readonly parsedPattern: Pattern
   /** Whether it comes with this package. Those are asked first, in the order of results. */
   readonly builtIn: boolean
+  /** Whether it can be enabled and disabled. */
+  readonly configurable: boolean
+  /** How it is doing; running, where it is not there. */
+  state?(): PluginState
+  /** Is told when it is enabled or disabled, and starts or stops what it runs. */
+  setEnabled?(enabled: boolean): Promise<void>
+}
+
+/** How a plugin is doing, and why. */
+export interface PluginState {
+  readonly status: PluginStatus
+  readonly message?: string | undefined
 }
 
 const NAME = /^[A-Za-z0-9._-]{1,128}$/
@@ -106,7 +141,9 @@ export function makePlugin(definition: PluginDefinition, builtIn: boolean): Plug
     pattern,
     parsedPattern,
     builtIn,
+    configurable: !builtIn,
     timeoutMs: definition.timeoutMs,
+    cacheTtlMs: definition.cacheTtlMs,
     getSecrets: getSecrets.bind(definition),
     getMany: definition.getMany?.bind(definition),
     listIds: definition.listIds?.bind(definition),

@@ -51,9 +51,20 @@ export interface CodesByClass {
     | 'SE_STORE_FAILURE'
     | 'SE_OUTPUT_FAILURE'
   /** A plugin failed, or plugins disagree. */
-  PluginError: 'SE_PLUGIN_INVALID' | 'SE_PLUGIN_DUPLICATE' | 'SE_PLUGIN_FAILURE' | 'SE_NOT_UNIQUE' | 'SE_UNRESOLVED'
+  PluginError:
+    | 'SE_PLUGIN_INVALID'
+    | 'SE_PLUGIN_DUPLICATE'
+    | 'SE_PLUGIN_FAILURE'
+    | 'SE_PLUGIN_UNAVAILABLE'
+    | 'SE_NOT_UNIQUE'
+    | 'SE_UNRESOLVED'
   /** The daemon is not there, or cannot be used. */
-  DaemonError: 'SE_DAEMON_UNREACHABLE' | 'SE_DAEMON_RUNNING' | 'SE_DAEMON_INCOMPATIBLE' | 'SE_SOCKET_UNSAFE'
+  DaemonError:
+    | 'SE_DAEMON_UNREACHABLE'
+    | 'SE_DAEMON_RUNNING'
+    | 'SE_DAEMON_INCOMPATIBLE'
+    | 'SE_SOCKET_UNSAFE'
+    | 'SE_LIMIT_EXCEEDED'
   /** The caller stopped waiting. */
   CancelledError: 'SE_ABORTED' | 'SE_TIMEOUT'
   /** A fault of this program or of its installation. */
@@ -177,6 +188,12 @@ const TABLE: Table = {
   SE_PLUGIN_INVALID: facts('PluginError', 'invalid_argument', 1, 'The definition of a plugin is wrong.'),
   SE_PLUGIN_DUPLICATE: facts('PluginError', 'already_exists', 1, 'Two plugins have the same name.'),
   SE_PLUGIN_FAILURE: facts('PluginError', 'internal', 1, 'A plugin failed in a way that no other code describes.'),
+  SE_PLUGIN_UNAVAILABLE: facts(
+    'PluginError',
+    'unavailable',
+    5,
+    'The plugin does not run: it crashed, left, or could not be started.',
+  ),
   SE_NOT_UNIQUE: facts(
     'PluginError',
     'failed_precondition',
@@ -197,6 +214,12 @@ const TABLE: Table = {
     'permission_denied',
     4,
     'The socket, or its folder, belongs to somebody else.',
+  ),
+  SE_LIMIT_EXCEEDED: facts(
+    'DaemonError',
+    'resource_exhausted',
+    1,
+    'A limit of the daemon: too many at once, or a request or an answer that is too large.',
   ),
   SE_ABORTED: facts('CancelledError', 'canceled', 1, 'The caller stopped waiting.'),
   SE_TIMEOUT: facts('CancelledError', 'deadline_exceeded', 1, 'The answer did not come in time.'),
