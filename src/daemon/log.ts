@@ -1,0 +1,196 @@
+/**
+ * The daemon's log: JSON, one object a line, never a value of a secret. What is logged waits in memory, at most
+ * {@link MAX_PENDING_BYTES} of it, until it is written; what cannot be written is dropped and counted, and no request
+ * waits for it.
+ */
+
+import type { LogFacts, PluginLogger, Requester } from '../engine/plugin.js'
+import type { ErrorCode } from '../errors/codes.js'
+
+/** How bad an event is. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** What came of a request. `abandoned`: the caller went away before. */
+export type RequestOutcome = 'answered' | 'failed' | 'abandoned'
+
+/** One request. */
+export interface RequestEntry {
+  /** The request's own name, which its answer carries as well. */
+  readonly id: string
+  /** Who asked. */
+  readonly requester: Requester | undefined
+  /** Such as `/resolver.v1.ResolverService/GetSecrets`. */
+  readonly procedure: string
+  /** What was asked for. */
+  readonly patterns: readonly string[]
+  readonly outcome: RequestOutcome
+  /** Why it failed. */
+  readonly code?: ErrorCode | undefined
+  /** Milliseconds until it was answered. */
+  readonly latencyMs: number
+  /** How many secrets the answer holds. */
+  readonly secrets: number
+}
+
+/** Where the daemon says what it does. Its functions never throw. */
+export interface DaemonLog {
+  /** Logs a request that has ended. */
+  request(entry: RequestEntry): void
+  /** Logs anything else. */
+  event(level: LogLevel, message: string, facts?: LogFacts): void
+}
+
+/** Takes the bytes of a log. */
+export interface LogTarget {
+  /** Writes some of the bytes, at least one, and answers with how many. Rejects when it cannot. */
+  write(bytes: Buffer): Promise<number>
+  /** Lets go of it. */
+  close(): void
+}
+
+/** A log that is written somewhere. */
+export interface WrittenLog extends DaemonLog {
+  /** How many lines were dropped since the start. */
+  readonly dropped: number
+  /** Waits until all is written or dropped, at most so many milliseconds, and closes the target. */
+  close(timeoutMs: number): Promise<void>
+}
+
+/** How much may wait to be written. */
+export const MAX_PENDING_BYTES = 1 << 20
+
+// A line is at most this long, so that one request with 10,000 patterns does not fill the log.
+const MAX_PATTERNS = 20
+// Lines are gathered for so long: one write for many.
+const GATHER_MS = 20
+// A target that failed is tried again after so long.
+const RETRY_MS = 1000
+
+/** Makes a log that writes to the target, which belongs to it. */
+export function createLog(target: LogTarget): WrittenLog {
+  return new Writer(target)
+}
+
+/** The log as plugins see it. */
+export function pluginLogger(log: DaemonLog): PluginLogger {
+  const at = (level: LogLevel) => (message: string, facts?: LogFacts) => log.event(level, message, facts)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+class Writer implements WrittenLog {
+  readonly #target: LogTarget
+  #lines: string[] = []
+  #bytes = 0
+  #dropped = 0
+  #untold = 0
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> | undefined
+  #torn = false
+  #closed = false
+
+  constructor(target: LogTarget) {
+    this.#target = target
+  }
+
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  request({ requester, patterns, latencyMs, ...entry }: RequestEntry): void {
+    const { id, procedure, outcome, code, secrets } = entry
+    this.#add({
+      time: new Date().toISOString(),
+      level: outcome === 'failed' ? 'warn' : 'info',
+      request: id,
+      procedure,
+      patterns: patterns.length > MAX_PATTERNS ? patterns.slice(0, MAX_PATTERNS) : patterns,
+      patternCount: patterns.length > MAX_PATTERNS ? patterns.length : undefined,
+      outcome,
+      code,
+      secrets,
+      latencyMs: Math.round(latencyMs * 1000) / 1000,
+      pid: requester?.pid,
+      program: requester?.name,
+      path: requester?.path,
+    })
+  }
+
+  event(level: LogLevel, message: string, facts: LogFacts = {}): void {
+    this.#add({ ...facts, time: new Date().toISOString(), level, message })
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    clearTimeout(this.#timer)
+    const enough = new Promise<void>((settle) => {
+      const timer = setTimeout(settle, timeoutMs)
+      void this.#flush(true).finally(() => {
+        clearTimeout(timer)
+        settle()
+      })
+    })
+    await enough
+    this.#closed = true
+    this.#target.close()
+  }
+
+  #add(facts: object): void {
+    if (this.#closed) return
+    const line = `${JSON.stringify(facts)}\n`
+    if (this.#bytes + line.length > MAX_PENDING_BYTES) {
+      this.#drop(1)
+      return
+    }
+    this.#lines.push(line)
+    this.#bytes += line.length
+    if (this.#writing === undefined && this.#timer === undefined) this.#later(GATHER_MS)
+  }
+
+  #later(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      void this.#flush(false)
+    }, ms).unref()
+  }
+
+  #drop(count: number): void {
+    this.#dropped += count
+    this.#untold += count
+  }
+
+  async #flush(last: boolean): Promise<void> {
+    if (this.#writing !== undefined) await this.#writing
+    this.#writing = this.#writeAll(last)
+    await this.#writing
+    this.#writing = undefined
+  }
+
+  async #writeAll(last: boolean): Promise<void> {
+    while (this.#lines.length > 0) {
+      const lines = this.#lines
+      this.#lines = []
+      this.#bytes = 0
+      if (this.#untold > 0) lines.unshift(this.#told())
+      // What is left of a line that was cut off ends there.
+      let rest = Buffer.from((this.#torn ? '\n' : '') + lines.join(''))
+      try {
+        while (rest.length > 0) {
+          rest = rest.subarray(await this.#target.write(rest))
+          this.#torn = true
+        }
+        this.#torn = false
+      } catch {
+        const whole = rest.length === 0 ? 0 : rest.toString('latin1').split('\n').length - 1
+        this.#drop(whole)
+        if (!last) this.#later(RETRY_MS)
+        return
+      }
+    }
+  }
+
+  #told(): string {
+    const dropped = this.#untold
+    this.#untold = 0
+    const time = new Date().toISOString()
+    return `${JSON.stringify({ time, level: 'warn', message: 'lines of the log were dropped', dropped })}\n`
+  }
+}
