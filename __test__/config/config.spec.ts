@@ -70,6 +70,22 @@ for (const [title, toml, message, hint] of [
   ['a path of the wrong type', 'store_path = ["hunter2"]', /is not a path$/, /in quotes/],
   ['a limit that is no number', 'timeout_ms = "hunter2"', /whole number of milliseconds$/, /from 1 to/],
   ['a limit of zero', 'timeout_ms = 0', /whole number of milliseconds$/, /from 1 to/],
+  ['a plugin that is no table', 'plugins.x = "hunter2"', /plugins\.x in .* is not a table$/, 'write [plugins.x]'],
+  ['plugins that are none', 'plugins = "hunter2"', /plugins in .* is not a table$/, 'write [plugins.NAME]'],
+  ['a plugin without a command', '[plugins.x]', /plugins\.x in .* has no command$/, /^command = /],
+  ['a plugin with a wrong name', '[plugins."hunter2 "]', /a plugin in .* has a name that is none$/, /^a name is/],
+  ['a plugin named as ours', '[plugins.docker-pass]\ncommand = "/x"', /has the name of the built-in/, 'choose another'],
+  ['an unknown key of a plugin', '[plugins.x]\ncomand = "/x"', /unknown key comand in plugins\.x/, /mean command\?$/],
+  ['an empty command', '[plugins.x]\ncommand = [""]', /plugins\.x\.command in .* is not a program, or/, /^write/],
+  ['a wrong pattern', '[plugins.x]\ncommand = "/x"\npattern = "hunter2/**x"', /plugins\.x\.pattern in/, /a pattern/],
+  ['a wrong protocol', '[plugins.x]\ncommand = "/x"\nprotocol = "line"', /not session or lines$/, /^write session or/],
+  ['a plugin’s limit of zero', '[plugins.x]\ncommand = "/x"\ntimeout_ms = 0', /plugins\.x\.timeout_ms/, /milliseconds/],
+  ['a variable of another type', '[plugins.x]\ncommand = "/x"\nenv.A = 3', /plugins\.x\.env in/, /a table of/],
+  ['a passphrase for a plugin', '[plugins.x]\ncommand = "/x"\nenv.SE_PASSPHRASE = "hunter2"', /x\.env in/, /a table/],
+  ['a daemon that is no table', 'daemon = 1', /daemon in .* is not a table$/, 'write [daemon]'],
+  ['an unknown key of the daemon', '[daemon]\nadresses = []', /unknown key adresses in daemon/, /mean addresses\?$/],
+  ['a user that is none', '[daemon]\nallowed_uids = [-1]', /daemon\.allowed_uids in/, /a list of numbers/],
+  ['a date in the place of a table', 'daemon = 1979-05-27', /daemon in .* is not a table$/, 'write [daemon]'],
   ['bad TOML', 'store = "file"\nidentity = hunter2', /not valid TOML at line 2, column \d+$/, /mend it/],
 ] as const) {
   test(`config.toml with ${title} is SE_INVALID_CONFIG, quoting no value`, async (t) => {
@@ -82,6 +98,56 @@ for (const [title, toml, message, hint] of [
     t.false(JSON.stringify(error).includes('hunter2'))
   })
 }
+
+test('plugins and the daemon are configured in tables', async (t) => {
+  const env = place(
+    t,
+    `timeout_ms = 500
+[plugins.vault]
+command = ["~/bin/vault", "--fast"]
+args = ["-x"]
+env = { VAULT_ADDR = "https://vault" }
+pattern = "vault/**"
+timeout_ms = 2000
+cache_ttl_ms = 60000
+[plugins.rel]
+command = "./rel.sh"
+protocol = "lines"
+[plugins.path]
+command = ["node", "/x.mjs"]
+[daemon]
+addresses = ["@one", "run/d.sock"]
+allowed_uids = [1000]
+idle_exit_seconds = 60
+priority = ["vault"]`,
+  )
+  const { plugins, daemon, timeoutMs } = await readConfig(env)
+  const folder = join(env['XDG_CONFIG_HOME'] ?? '', 'se-native')
+  t.is(timeoutMs?.value, 500)
+  t.deepEqual(plugins[0], {
+    name: 'vault',
+    command: [join(env['HOME'] ?? '', 'bin/vault'), '--fast', '-x'],
+    env: { VAULT_ADDR: 'https://vault' },
+    pattern: 'vault/**',
+    protocol: 'session',
+    timeoutMs: 2000,
+    cacheTtlMs: 60000,
+  })
+  t.like(plugins[1], { command: [join(folder, 'rel.sh')], protocol: 'lines', pattern: undefined, env: {} })
+  t.deepEqual(plugins[2]?.command, ['node', '/x.mjs'])
+  t.deepEqual(daemon, {
+    addresses: ['@one', join(folder, 'run/d.sock')],
+    allowedUids: [1000],
+    idleExitSeconds: 60,
+    priority: ['vault'],
+  })
+})
+
+test('without tables there are no plugins, and the daemon is as it is by default', async (t) => {
+  const { plugins, daemon } = await readConfig(place(t, 'store = "file"'))
+  t.deepEqual(plugins, [])
+  t.deepEqual(daemon, { addresses: undefined, allowedUids: [], idleExitSeconds: undefined, priority: [] })
+})
 
 test('a variable with a wrong value is SE_INVALID_CONFIG and names the variable', async (t) => {
   const error = await t.throwsAsync(readConfig(place(t, undefined, { SE_STORE: 'flie' })))
@@ -98,10 +164,22 @@ test('a folder in the place of config.toml is SE_INVALID_CONFIG', async (t) => {
 })
 
 test('any text in config.toml is understood or SE_INVALID_CONFIG', async (t) => {
-  const key = fc.constantFrom('store', 'store_path', 'identity', 'passphrase_file', 'timeout_ms', 'x', '[a]', '"a b"')
+  const key = fc.constantFrom(
+    'store',
+    'store_path',
+    'identity',
+    'passphrase_file',
+    'timeout_ms',
+    'x',
+    '[a]',
+    '"a b"',
+    'plugins.a',
+    'daemon',
+  )
   const value = fc.oneof(fc.constantFrom('"file"', '1', 'true', '[]', '{a=1}', "'''", '1979-05-27', '#'), fc.string())
   const line = fc.oneof(
     fc.tuple(key, value).map(([k, v]) => `${k} = ${v}`),
+    fc.constantFrom('[plugins.a]', '[daemon]', 'command = "/x"', 'addresses = ["a"]', 'env.A = "b"'),
     fc.string({ unit: 'binary' }),
   )
   const env = place(t, '')

@@ -4,7 +4,10 @@ import { absolutePath, defaultPaths } from '../../src/config/paths.js'
 const linux = (env: NodeJS.ProcessEnv) => defaultPaths({ env, platform: 'linux', home: '/home/ada' })
 
 test('on Linux, files are in the XDG folders', (t) => {
-  const paths = linux({ XDG_CONFIG_HOME: '/c', XDG_DATA_HOME: '/d' })
+  const paths = linux({ XDG_CONFIG_HOME: '/c', XDG_DATA_HOME: '/d', XDG_STATE_HOME: '/s' })
+  t.is(paths.pluginFolder, '/d/se-native/plugins')
+  t.is(paths.pluginStateFile, '/d/se-native/plugins.json')
+  t.is(paths.pluginLogFolder, '/s/se-native/plugins')
   t.is(paths.configFile, '/c/se-native/config.toml')
   t.is(paths.storeFile, '/d/se-native/store.age')
   t.is(paths.identityFile, '/d/se-native/identity.age')
@@ -19,6 +22,7 @@ for (const [title, value] of [
     const paths = linux({ XDG_CONFIG_HOME: value, XDG_DATA_HOME: value })
     t.is(paths.configFolder, '/home/ada/.config/se-native')
     t.is(paths.dataFolder, '/home/ada/.local/share/se-native')
+    t.is(paths.pluginLogFolder, '/home/ada/.local/state/se-native/plugins')
   })
 }
 

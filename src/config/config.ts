@@ -9,6 +9,7 @@ import { nearest } from '../nearest.js'
 import { absolutePath, defaultPaths, type PathBase, type Paths, pathBase } from './paths.js'
 import { parsePlainToml } from './plain-toml.js'
 import { MAX_TIMEOUT_MS, SETTINGS, type SettingName, type SettingRow, STORE_KINDS, type StoreKind } from './settings.js'
+import type { DaemonConfig, PluginConfig } from './tables.js'
 
 /** Where a setting came from. */
 export type Origin =
@@ -40,7 +41,25 @@ export interface Config {
   readonly passphraseFile: Setting<string> | undefined
   /** The time limit of a request, when one is set. */
   readonly timeoutMs: Setting<number> | undefined
+  /** The plugins of the tables `[plugins.NAME]`, in the order of the file. */
+  readonly plugins: readonly PluginConfig[]
+  /** The table `[daemon]`. */
+  readonly daemon: DaemonConfig
 }
+
+/** What a `config.toml` holds, with settings and tables as they were written. */
+export interface ParsedFile {
+  /** Settings by their name in code. */
+  readonly settings: ReadonlyMap<SettingName, unknown>
+  /** The table of plugins, where there is one. */
+  readonly plugins: unknown
+  /** The table of the daemon, where there is one. */
+  readonly daemon: unknown
+}
+
+/** The keys of tables. */
+const TABLES = ['plugins', 'daemon'] as const
+const NO_DAEMON: DaemonConfig = { addresses: undefined, allowedUids: [], idleExitSeconds: undefined, priority: [] }
 
 type Row = SettingRow & { readonly name: SettingName }
 
@@ -58,7 +77,8 @@ export async function readConfig(env: NodeJS.ProcessEnv = process.env): Promise<
   const named = env['SE_CONFIG'] || undefined
   const file = named === undefined ? paths.configFile : absolutePath(named, process.cwd(), base)
   const text = readIfThere(file)
-  const fromFile = text === undefined ? new Map<SettingName, unknown>() : await parseFile(text, file)
+  const parsed = await parseFile(text ?? '', file)
+  const fromFile = parsed.settings
 
   const look = (name: SettingName): Setting<string | number> | undefined => {
     const row = SETTINGS[name]
@@ -84,6 +104,21 @@ export async function readConfig(env: NodeJS.ProcessEnv = process.env): Promise<
     identity: (look('identity') as Setting<string> | undefined) ?? byDefault(besideStore),
     passphraseFile: look('passphraseFile') as Setting<string> | undefined,
     timeoutMs: look('timeoutMs') as Setting<number> | undefined,
+    ...(await readTables(parsed, file, base)),
+  }
+}
+
+async function readTables(
+  { plugins, daemon }: ParsedFile,
+  file: string,
+  base: PathBase,
+): Promise<Pick<Config, 'plugins' | 'daemon'>> {
+  if (plugins === undefined && daemon === undefined) return { plugins: [], daemon: NO_DAEMON }
+  const { pluginConfigs, daemonConfig } = await import('./tables.js')
+  const place = { file, folder: dirname(file), base }
+  return {
+    plugins: plugins === undefined ? [] : pluginConfigs(plugins, place),
+    daemon: daemon === undefined ? NO_DAEMON : daemonConfig(daemon, place),
   }
 }
 
@@ -105,15 +140,16 @@ export function describeOrigin(origin: Origin): string {
  * @param file - Its path, for messages.
  * @throws `SE_INVALID_CONFIG`, naming file, line and key.
  */
-export async function parseFile(text: string, file: string): Promise<ReadonlyMap<SettingName, unknown>> {
+export async function parseFile(text: string, file: string): Promise<ParsedFile> {
   const table = parsePlainToml(text) ?? (await parseToml(text, file))
-  const known = new Map<SettingName, unknown>()
+  const settings = new Map<SettingName, unknown>()
   for (const [key, value] of Object.entries(table)) {
+    if ((TABLES as readonly string[]).includes(key)) continue
     const row = ROWS.find((candidate) => candidate.key === key)
     if (row === undefined) throw unknownKey(key, file)
-    known.set(row.name, value)
+    settings.set(row.name, value)
   }
-  return known
+  return { settings, plugins: table['plugins'], daemon: table['daemon'] }
 }
 
 async function parseToml(text: string, file: string): Promise<Record<string, unknown>> {
@@ -134,8 +170,9 @@ function unknownKey(key: string, file: string): Error {
     const hint = 'name a file with passphrase_file, or set the variable SE_PASSPHRASE'
     return invalid(`${file} holds a passphrase, which is never kept there`, hint, { file, key })
   }
-  const meant = nearest(key, keys)
-  const hint = meant === undefined ? `the keys are ${keys.join(', ')}` : `did you mean ${meant}?`
+  const meant = nearest(key, [...keys, ...TABLES])
+  const all = `the keys are ${keys.join(', ')}, the tables [plugins.NAME] and [daemon]`
+  const hint = meant === undefined ? all : `did you mean ${meant}?`
   return invalid(`unknown key${shown} in ${file}`, hint, shown === '' ? { file } : { file, key })
 }
 

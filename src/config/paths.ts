@@ -21,6 +21,12 @@ export interface Paths {
   readonly storeFile: string
   /** The key of the encrypted file, unless configured otherwise. */
   readonly identityFile: string
+  /** The folder of plugins: each program in it is one. */
+  readonly pluginFolder: string
+  /** Which plugins are disabled, and what is known of plugins that do not run. */
+  readonly pluginStateFile: string
+  /** The folder of what plugins wrote: a file `NAME.log` for each. */
+  readonly pluginLogFolder: string
 }
 
 const FOLDER = 'se-native'
@@ -44,12 +50,15 @@ export function defaultPaths({ env, platform, home }: PathBase): Paths {
   const support = ['Library', 'Application Support']
   let configFolder: string
   let dataFolder: string
+  let logFolder: string
   if (platform === 'win32') {
     configFolder = folder('APPDATA', 'AppData', 'Roaming')
     dataFolder = folder('LOCALAPPDATA', 'AppData', 'Local')
+    logFolder = dataFolder
   } else {
     configFolder = folder('XDG_CONFIG_HOME', ...(platform === 'darwin' ? support : ['.config']))
     dataFolder = folder('XDG_DATA_HOME', ...(platform === 'darwin' ? support : ['.local', 'share']))
+    logFolder = folder('XDG_STATE_HOME', ...(platform === 'darwin' ? ['Library', 'Logs'] : ['.local', 'state']))
   }
   return {
     configFolder,
@@ -57,6 +66,9 @@ export function defaultPaths({ env, platform, home }: PathBase): Paths {
     dataFolder,
     storeFile: join(dataFolder, 'store.age'),
     identityFile: join(dataFolder, 'identity.age'),
+    pluginFolder: join(dataFolder, 'plugins'),
+    pluginStateFile: join(dataFolder, 'plugins.json'),
+    pluginLogFolder: join(logFolder, 'plugins'),
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Changes single keys of `config.toml`, atomically, keeping comments, order and other keys. A file that is a symbolic link
- * is changed where it points to.
+ * Changes single keys and tables of `config.toml`, atomically, keeping comments, order and other keys. A file that is a
+ * symbolic link is changed where it points to.
  */
 import {
   closeSync,
@@ -16,8 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, isAbsolute } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { createError } from '../errors/secrets-error.js'
 import { parseFile } from './config.js'
+import { type PluginTable, withoutTable, withTable } from './plugin-table.js'
 import { SETTINGS, type SettingName } from './settings.js'
 
 /** Settings to write; `undefined` removes one. */
@@ -29,7 +31,28 @@ export type Changes = Partial<Record<SettingName, string | undefined>>
  * @param changes - What to write.
  * @throws `SE_INVALID_CONFIG` when the file cannot be understood or written; nothing is changed then.
  */
-export async function writeConfig(file: string, changes: Changes): Promise<void> {
+export function writeConfig(file: string, changes: Changes): Promise<void> {
+  return rewrite(file, (old) => changedText(old, changes, file))
+}
+
+/**
+ * Adds a table `[plugins.NAME]`.
+ * @param file - `config.toml`; made, with its folders, when it is not there.
+ * @throws `SE_EXISTS` when there is one of this name; `SE_INVALID_CONFIG` as {@link writeConfig}.
+ */
+export function addPluginTable(file: string, name: string, table: PluginTable): Promise<void> {
+  return rewrite(file, (old) => withTable(old, name, table, file))
+}
+
+/**
+ * Removes a table `[plugins.NAME]`, with the tables below it. Comments above it stay.
+ * @throws `SE_NO_PLUGIN` when there is none of this name; `SE_INVALID_CONFIG` as {@link writeConfig}.
+ */
+export function removePluginTable(file: string, name: string): Promise<void> {
+  return rewrite(file, (old) => withoutTable(old, name, file))
+}
+
+async function rewrite(file: string, change: (old: string) => Promise<string>): Promise<void> {
   let old = ''
   let target = file
   let mode = 0o644
@@ -41,7 +64,7 @@ export async function writeConfig(file: string, changes: Changes): Promise<void>
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(file, error)
     target = endOfLinks(file)
   }
-  const text = await changedText(old, changes, file)
+  const text = await change(old)
   if (text === old) return
   const temporary = `${target}.${process.pid}.tmp`
   try {
@@ -65,7 +88,7 @@ export async function changedText(old: string, changes: Changes, file: string): 
   const before = await parseFile(old, file)
   const newline = old.includes('\r\n') ? '\r\n' : '\n'
   const lines = old === '' ? [] : old.replace(/\r?\n$/, '').split(/\r?\n/)
-  const expected = new Map(before)
+  const expected = new Map(before.settings)
   for (const [name, value] of Object.entries(changes) as [SettingName, string | undefined][]) {
     const { key } = SETTINGS[name]
     const table = lines.findIndex((line) => /^\s*\[/.test(line))
@@ -83,12 +106,12 @@ export async function changedText(old: string, changes: Changes, file: string): 
   }
   const text = lines.length === 0 ? '' : lines.join(newline) + newline
   const after = await parseFile(text, file).catch(() => undefined)
-  if (after === undefined || !sameSettings(after, expected)) {
+  if (!isDeepStrictEqual(after, { ...before, settings: expected })) {
+    const lines = Object.entries(changes)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${SETTINGS[name as SettingName].key} = ${JSON.stringify(value)}`)
     throw createError('SE_INVALID_CONFIG', `${file} is written in a way that cannot be changed here`, {
-      hint: `write these lines yourself: ${Object.entries(changes)
-        .filter(([, value]) => value !== undefined)
-        .map(([name, value]) => `${SETTINGS[name as SettingName].key} = ${JSON.stringify(value)}`)
-        .join(', ')}`,
+      hint: `write these lines yourself: ${lines.join(', ')}`,
       details: { file },
     })
   }
@@ -98,10 +121,6 @@ export async function changedText(old: string, changes: Changes, file: string): 
 /** The comment after a value, with the spaces before it. */
 function commentOf(line: string): string {
   return /^[^=]*=\s*(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s#"']+)(\s+#.*)$/.exec(line)?.[1] ?? ''
-}
-
-function sameSettings(left: ReadonlyMap<string, unknown>, right: ReadonlyMap<string, unknown>): boolean {
-  return left.size === right.size && [...left].every(([key, value]) => right.has(key) && right.get(key) === value)
 }
 
 /** Where links lead to that end at nothing. */
