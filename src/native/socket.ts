@@ -35,6 +35,12 @@ export interface SocketBinding {
    * `SE_SOCKET_UNSAFE` when it is another user's, neither `uid` nor root.
    */
   probeUnix(address: string, uid: number): Outcome<'absent' | 'refused' | 'listening'>
+  /**
+   * Connects to a path, or to a name that begins with `@` in the abstract space (its exact length, which Node 20 gets
+   * wrong). Answers with the descriptor, close-on-exec and non-blocking, for `new net.Socket({ fd })`.
+   * `SE_DAEMON_UNREACHABLE`; `SE_SOCKET_UNSAFE` when the server is neither `uid`'s nor root's.
+   */
+  connectUnix(address: string, uid: number): Outcome<number>
   /** The credentials of the peer of a connected socket (SO_PEERCRED, LOCAL_PEERCRED). */
   peerCredentials(fd: number): Outcome<PeerCredentials>
   /** The program of a process. `SE_NOT_FOUND` when there is no such process. */
