@@ -65,6 +65,7 @@ const MAX_PATTERNS = 20
 const GATHER_MS = 20
 // A target that failed is tried again after so long.
 const RETRY_MS = 1000
+const NEWLINE = 0x0a
 
 /** Makes a log that writes to the target, which belongs to it. */
 export function createLog(target: LogTarget): WrittenLog {
@@ -116,7 +117,8 @@ class Writer implements WrittenLog {
   }
 
   event(level: LogLevel, message: string, facts: LogFacts = {}): void {
-    this.#add({ ...facts, time: new Date().toISOString(), level, message })
+    const own = { time: new Date().toISOString(), level, message }
+    this.#add({ ...own, ...facts, ...own })
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -162,35 +164,44 @@ class Writer implements WrittenLog {
     this.#writing = this.#writeAll(last)
     await this.#writing
     this.#writing = undefined
+    if (this.#lines.length > 0 && this.#timer === undefined && !last) this.#later(GATHER_MS)
   }
 
   async #writeAll(last: boolean): Promise<void> {
     while (this.#lines.length > 0) {
-      const lines = this.#lines
+      const untold = this.#untold
+      // What is left of a line that was cut off ends before the next one begins.
+      const first = (this.#torn ? '\n' : '') + (untold > 0 ? toldLine(untold) : '')
+      const bytes = Buffer.from(first + this.#lines.join(''))
       this.#lines = []
       this.#bytes = 0
-      if (this.#untold > 0) lines.unshift(this.#told())
-      // What is left of a line that was cut off ends there.
-      let rest = Buffer.from((this.#torn ? '\n' : '') + lines.join(''))
-      try {
-        while (rest.length > 0) {
-          rest = rest.subarray(await this.#target.write(rest))
-          this.#torn = true
+      let written = 0
+      let failed = false
+      while (written < bytes.length && !failed) {
+        try {
+          written += await this.#target.write(bytes.subarray(written))
+        } catch {
+          failed = true
         }
-        this.#torn = false
-      } catch {
-        const whole = rest.length === 0 ? 0 : rest.toString('latin1').split('\n').length - 1
-        this.#drop(whole)
-        if (!last) this.#later(RETRY_MS)
-        return
       }
+      if (written > 0) this.#torn = bytes[written - 1] !== NEWLINE
+      const isTold = written >= Buffer.byteLength(first)
+      if (isTold) this.#untold -= untold
+      if (!failed) continue
+      this.#drop(countLines(bytes.subarray(written)) - (isTold || untold === 0 ? 0 : 1))
+      if (!last) this.#later(RETRY_MS)
+      return
     }
   }
+}
 
-  #told(): string {
-    const dropped = this.#untold
-    this.#untold = 0
-    const time = new Date().toISOString()
-    return `${JSON.stringify({ time, level: 'warn', message: 'lines of the log were dropped', dropped })}\n`
-  }
+function toldLine(dropped: number): string {
+  const time = new Date().toISOString()
+  return `${JSON.stringify({ time, level: 'warn', message: 'lines of the log were dropped', dropped })}\n`
+}
+
+function countLines(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count += 1
+  return count
 }
