@@ -24,8 +24,8 @@ export function valueFromArgument(context: Context, position: number, id: string
 }
 
 /** The value on standard input. */
-export async function valueFromStdin(id: string, verbatim: boolean): Promise<ReadValue> {
-  const { secret, metadata = {} } = await secretFromStdin({ mode: verbatim ? 'verbatim' : 'line' })
+export async function valueFromStdin(id: string, mode: 'line' | 'object' | 'verbatim'): Promise<ReadValue> {
+  const { secret, metadata = {} } = await secretFromStdin({ mode })
   return { secret: secretFromHandle(id, secret), metadata }
 }
 

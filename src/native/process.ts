@@ -66,7 +66,7 @@ export interface SecretInput {
 export interface ProcessBinding {
   harden(): boolean
   captureLaunch(words: number): Outcome<Launch>
-  secretFromStdin(verbatim: boolean): Promise<Outcome<SecretInput>>
+  secretFromStdin(verbatim: boolean, objects: boolean): Promise<Outcome<SecretInput>>
   promptSecret(text: string, confirm?: string): Promise<Outcome<SecretHandle>>
   secretFromArgument(fromEnd: number, offset: number): Outcome<SecretHandle>
   generateSecret(length: number, alphabet: string): Outcome<SecretHandle>
@@ -95,11 +95,12 @@ export function captureLaunch(words: number): Launch {
 /**
  * Reads standard input to its end, at most 16 MiB.
  * @param options.mode - `line`: one line loses its line end, several stay byte for byte, and a JSON object that holds
- * `secret` (and `metadata`) alone is taken apart; `verbatim`: every byte is the value.
+ * `secret` (and `metadata`) alone is taken apart; `object`: such an object is taken apart, and all else stays byte for
+ * byte; `verbatim`: every byte is the value.
  * @throws `SE_VALUE_TOO_LARGE`; `SE_INVALID_OPTION` for a JSON object whose `secret` is no text.
  */
-export async function secretFromStdin(options: { mode: 'line' | 'verbatim' }): Promise<SecretInput> {
-  return unwrap(await native().secretFromStdin(options.mode === 'verbatim'))
+export async function secretFromStdin(options: { mode: 'line' | 'object' | 'verbatim' }): Promise<SecretInput> {
+  return unwrap(await native().secretFromStdin(options.mode !== 'line', options.mode === 'object'))
 }
 
 /**

@@ -212,11 +212,16 @@ pub struct SecretInput {
     pub metadata: Option<Metadata>,
 }
 
-/// Reads standard input to its end.
+/// Reads standard input to its end. `objects`: a JSON object is taken apart, though anything else is verbatim.
 #[napi(ts_return_type = "Promise<Outcome<SecretInput>>")]
-pub fn secret_from_stdin(env: &Env, verbatim: bool) -> napi::Result<Object<'_>> {
+pub fn secret_from_stdin(env: &Env, verbatim: bool, objects: Option<bool>) -> napi::Result<Object<'_>> {
+    let mode = match (verbatim, objects) {
+        (true, Some(true)) => Mode::Object,
+        (true, _) => Mode::Verbatim,
+        (false, _) => Mode::Line,
+    };
     task::run(env, move || {
-        let input = process_core::from_stdin(if verbatim { Mode::Verbatim } else { Mode::Line })?;
+        let input = process_core::from_stdin(mode)?;
         Ok(SecretInput { secret: SecretHandle::new(input.value), metadata: input.metadata.map(Metadata::from) })
     })
 }

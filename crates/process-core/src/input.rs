@@ -16,6 +16,8 @@ pub enum Mode {
     /// One line loses its line end (`\n` or `\r\n`); several lines stay byte for byte. A JSON object that holds
     /// `secret`, and nothing but `metadata` beside it, is taken apart.
     Line,
+    /// A JSON object as with `Line` is taken apart; anything else stays byte for byte, one line as well.
+    Object,
     /// Every byte is the value.
     Verbatim,
 }
@@ -37,7 +39,7 @@ pub fn from_stdin(mode: Mode) -> Result<Input> {
     let bytes = read_all(&mut Stdin)?;
     match mode {
         Mode::Verbatim => Ok(Input { value: bytes, metadata: None }),
-        Mode::Line => parse(bytes),
+        Mode::Line | Mode::Object => parse(bytes, mode),
     }
 }
 
@@ -52,7 +54,7 @@ pub fn from_argument(from_end: usize, offset: usize) -> Result<SecretBytes> {
         .ok_or_else(|| Error::new(Code::InvalidOption, "there is no such argument").with_detail("fromEnd", from_end))
 }
 
-fn parse(bytes: SecretBytes) -> Result<Input> {
+fn parse(bytes: SecretBytes, mode: Mode) -> Result<Input> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Object {
@@ -76,7 +78,7 @@ fn parse(bytes: SecretBytes) -> Result<Input> {
     }
     let line = text.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let value = match line {
-        Some(line) if !line.contains(&b'\n') => SecretBytes::copy_from(line),
+        Some(line) if mode == Mode::Line && !line.contains(&b'\n') => SecretBytes::copy_from(line),
         _ => bytes,
     };
     Ok(Input { value, metadata: None })

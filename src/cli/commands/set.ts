@@ -69,7 +69,7 @@ export const command: Command = {
       }
       await store.set(id, secret, { metadata, overwrite })
     } else {
-      const read = await valueFromStdin(id, flags.has('verbatim'))
+      const read = await valueFromStdin(id, flags.has('verbatim') ? 'verbatim' : 'line')
       using secret = read.secret
       await store.set(id, secret, { metadata: { ...read.metadata, ...metadata }, overwrite })
       if (secret.byteLength === 0) stderr.write(`The value of ${id} is empty.\n`)

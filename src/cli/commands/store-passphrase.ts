@@ -30,7 +30,7 @@ export const command: Command = {
     const { path, identity, timeoutMs } = place
     const ask = async () => {
       if (stdinIsTerminal) return values.valueFromPrompt('passphrase', 'New passphrase: ', 'The same again: ')
-      using whole = (await values.valueFromStdin('passphrase', true)).secret
+      using whole = (await values.valueFromStdin('passphrase', 'verbatim')).secret
       return await whole.use(passphraseIn)
     }
     const known = await currentPassphrase(place)
