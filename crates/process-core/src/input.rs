@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn value(text: &[u8]) -> Vec<u8> {
-        let input = parse(SecretBytes::copy_from(text)).unwrap();
+        let input = parse(SecretBytes::copy_from(text), Mode::Line).unwrap();
         assert!(input.metadata.is_none());
         input.value.as_bytes().to_vec()
     }
@@ -176,9 +176,16 @@ mod tests {
     #[test]
     fn an_object_with_a_secret_is_taken_apart() {
         let text = b" {\"metadata\":{\"owner\":\"me\"}, \"secret\":\"a\\n\\u00e4\\\"\"}\n";
-        let input = parse(SecretBytes::copy_from(text)).unwrap();
+        let input = parse(SecretBytes::copy_from(text), Mode::Line).unwrap();
         assert_eq!(input.value.as_bytes(), "a\nä\"".as_bytes());
         assert_eq!(input.metadata.unwrap(), BTreeMap::from([("owner".into(), "me".into())]));
+    }
+
+    #[test]
+    fn only_an_object_is_taken_apart_where_lines_stay() {
+        for (text, value) in [(&b"token\n"[..], &b"token\n"[..]), (b"{\"secret\":\"a\"}\n", b"a"), (b"{}\n", b"{}\n")] {
+            assert_eq!(parse(SecretBytes::copy_from(text), Mode::Object).unwrap().value.as_bytes(), value);
+        }
     }
 
     #[test]
@@ -190,7 +197,7 @@ mod tests {
             b"{\"secret\":\"canary\",\"metadata\":{\"a\":1}}",
             b"{\"secret\":null}",
         ] {
-            let error = parse(SecretBytes::copy_from(text)).unwrap_err();
+            let error = parse(SecretBytes::copy_from(text), Mode::Line).unwrap_err();
             assert_eq!(error.code(), Code::InvalidOption);
             assert!(!format!("{error:?}").contains("canary") && !format!("{error:?}").contains("5150"));
         }
