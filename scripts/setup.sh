@@ -13,7 +13,8 @@ wanted=(cc:gcc)
 [ "$(uname -s)" = Linux ] || wanted=()
 if [ "${1:-}" = --tests ] && [ "$(uname -s)" = Linux ]; then
   wanted+=(dbus-daemon:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools age:age tmux:tmux
-    python3:python3 strace:strace zsh:zsh fish:fish man:man-db c++:g++)
+    python3:python3 strace:strace zsh:zsh fish:fish man:man-db c++:g++ curl:curl setpriv:util-linux flock:util-linux
+    systemd-analyze:systemd docker:docker-cli)
 fi
 missing=()
 for pair in "${wanted[@]:+${wanted[@]}}"; do
@@ -25,6 +26,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   if has apt-get && "${as_root[@]:+${as_root[@]}}" true 2>/dev/null; then
     say "Installing ${missing[*]}"
     "${as_root[@]:+${as_root[@]}}" apt-get update -qq
+    # Debian 12 has Docker's command in one package with its daemon.
+    apt-cache show docker-cli >/dev/null 2>&1 || missing=("${missing[@]/#docker-cli/docker.io}")
     "${as_root[@]:+${as_root[@]}}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
     fail "these system packages are missing: ${missing[*]}" "install them with your package manager, then run this again"
@@ -35,8 +38,8 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
   fail "Node.js $(node --version) is too old" "install Node.js 20.19 or newer: https://nodejs.org"
 has cargo || fail "the Rust tool chain is missing" "install it with rustup: https://rustup.rs"
 if [ "${1:-}" = --tests ]; then
-  has go || has actionlint || fail "Go is missing: the tests check the workflows with actionlint, a Go program" \
-    "install Go 1.24 or newer (https://go.dev), or actionlint itself"
+  has go || fail "Go is missing: the tests build Docker's own client and plugins, and actionlint, which checks the workflows" \
+    "install Go 1.25 or newer: https://go.dev"
 fi
 
 # What was made from these very files is kept.

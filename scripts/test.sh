@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --tests
-SE_REQUIRE=keyring,age,tmux npm run --silent ready
+SE_REQUIRE=keyring,age,tmux,go,docker npm run --silent ready
