@@ -1,9 +1,11 @@
 // Runs the case files beside this one: command lines with standard input, and what must come out. `{home}` stands for the
 // folder of the case, `{store}` for the kind of its store; a text between slashes is a regular expression; bytes are written { "base64": … }.
-import { readdirSync, readFileSync } from 'node:fs'
+// The cases of docker-pass.json are for the same program under that name, called as `docker` calls it.
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { keyringMissing, startKeyring } from '../helpers/keyring.js'
-import { checkBundle, createHome, type Home } from '../helpers/se.js'
+import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
 
 type Text = string | { readonly base64: string }
 
@@ -14,7 +16,7 @@ interface Step {
   readonly env?: Readonly<Record<string, string>>
   readonly stdout?: Text
   readonly stderr?: string
-  readonly status?: number
+  readonly status?: number | string
 }
 
 /** A sentence about behaviour, and the command lines that show it, in a home of its own. */
@@ -38,31 +40,48 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')))
     test.serial(store === 'any' ? `${name} (file)` : name, async (t) => {
       const home = createHome((fn) => t.teardown(fn))
       if (store !== undefined) await home.ok(['store', 'use', 'file', '--key-file'])
-      await run(t, steps, home, 'file')
+      await run(t, steps, home, program(file, home), 'file')
     })
     if (store === 'any') {
       onAKeyring(`${name} (keychain)`, async (t) => {
         await using keyring = await startKeyring()
         const home = createHome((fn) => t.teardown(fn))
-        await run(t, steps, home, 'keychain', { DBUS_SESSION_BUS_ADDRESS: keyring.env['DBUS_SESSION_BUS_ADDRESS'] })
+        await run(t, steps, home, program(file, home), 'keychain', {
+          DBUS_SESSION_BUS_ADDRESS: keyring.env['DBUS_SESSION_BUS_ADDRESS'],
+        })
       })
     }
   }
+}
+
+/** The words that a case's arguments follow, and what they are called in messages. */
+interface Program {
+  readonly name: string
+  readonly words: readonly string[]
+}
+
+function program(file: string, home: Home): Program {
+  if (file !== 'docker-pass.json') return { name: 'se', words: [process.execPath, cli] }
+  const link = join(home.folder, 'docker-pass')
+  symlinkSync(cli, link)
+  return { name: 'docker pass', words: [process.execPath, link, 'pass'] }
 }
 
 async function run(
   t: ExecutionContext,
   steps: readonly Step[],
   home: Home,
+  { name, words }: Program,
   store: string,
   bus?: NodeJS.ProcessEnv,
 ): Promise<void> {
   const place = (text: string): string => text.replaceAll('{home}', home.folder).replaceAll('{store}', store)
   for (const step of steps) {
     const args = step.args.map(place)
-    const own = Object.entries(step.env ?? {}).map(([name, value]) => [name, place(value)])
-    const ended = await home.se(args, { stdin: bytesOf(step.stdin ?? ''), env: { ...bus, ...Object.fromEntries(own) } })
-    const what = `se ${args.join(' ')}`
+    const own = Object.entries(step.env ?? {}).map(([variable, value]) => [variable, place(value)])
+    const env = { ...bus, ...Object.fromEntries(own) }
+    const ended = await home.se(args, { stdin: bytesOf(step.stdin ?? ''), env, program: words })
+    const what = `${name} ${args.join(' ')}`
     compare(t, ended.stderr, place(step.stderr ?? ''), `${what}: stderr`)
     if (typeof step.stdout === 'object') t.deepEqual(ended.stdout, bytesOf(step.stdout), `${what}: stdout`)
     else compare(t, ended.stdout.toString(), place(step.stdout ?? ''), `${what}: stdout`)

@@ -2,6 +2,7 @@
 import type { LaunchOptions, LaunchRequest } from '../deliver/launch.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { Context, Flag } from './command.js'
+import { NO_DAEMON_FLAG } from './flags.js'
 import { printError } from './report.js'
 
 /** The flags. */
@@ -22,7 +23,7 @@ export const ENV_FLAGS: readonly Flag[] = [
     summary: 'set the variable NAME to the secret REF, such as -e TOKEN=se://github/token',
   },
   { name: 'strict', summary: 'refuse when any plugin fails, though others answered' },
-  { name: 'no-daemon', summary: 'resolve in this process, which this release always does: it has no daemon yet' },
+  NO_DAEMON_FLAG,
 ]
 
 /** What the flags ask for. */

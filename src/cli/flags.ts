@@ -10,6 +10,12 @@ export const STORE_FLAG: Flag = {
   summary: 'act on this store, instead of the chosen one: keychain or file',
 }
 
+/** Who resolves. */
+export const NO_DAEMON_FLAG: Flag = {
+  name: 'no-daemon',
+  summary: 'ask the store and the plugins from this process, though a daemon runs',
+}
+
 /** Facts beside a value. */
 export const METADATA_FLAG: Flag = {
   name: 'metadata',

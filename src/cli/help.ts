@@ -19,7 +19,7 @@ export function wrap(text: string, width: number): string[] {
 }
 
 /** Two columns, the second wrapped. */
-function table(rows: readonly (readonly [string, string])[]): string {
+export function table(rows: readonly (readonly [string, string])[]): string {
   const first = Math.max(...rows.map(([left]) => left.length))
   return rows
     .map(([left, right]) =>

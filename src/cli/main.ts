@@ -6,6 +6,7 @@
 import { looksLikeName, nearest } from '../nearest.js'
 import type { Command, CommandEntry, Context } from './command.js'
 import { COMMANDS, HIDDEN, OTHER_NAMES } from './commands.js'
+import { harden } from './harden.js'
 import { createOutput, isTerminal } from './output.js'
 import { parseArguments } from './parse-arguments.js'
 import { UsageError } from './usage-error.js'
@@ -75,14 +76,6 @@ async function perform(
   }
   if (command.storeless !== true) await harden()
   return (await command.run(context)) ?? 0
-}
-
-/** Without the native part no value can be read, and the command itself says that it is missing. */
-async function harden(): Promise<void> {
-  const process = await import('../native/process.js')
-  try {
-    process.harden()
-  } catch {}
 }
 
 /** The command that the words name; nothing when help for everything was asked for. */

@@ -1,17 +1,25 @@
-/** Opens the engine that a command asks: the built-in plugin of the chosen store, with questions at the terminal. */
+/** Opens the engine that a command asks: the daemon's, where one runs, else one in this process, with questions at the terminal. */
+import { findDaemon } from '../client/find-daemon.js'
 import { readConfig } from '../config/config.js'
-import { createEngine } from '../engine/create-engine.js'
 import type { Engine } from '../engine/engine.js'
-import { keychain } from '../plugins/keychain.js'
 import type { Context } from './command.js'
-import { knownPassphrase } from './passphrase.js'
 
-/** An engine, and how long its requests may take. */
+/**
+ * An engine, and how long its requests may take.
+ * @param context.flags - Those of a command that has `--no-daemon`.
+ */
 export async function openCliEngine({
   env,
-}: Pick<Context, 'env'>): Promise<{ engine: Engine; timeoutMs: number | undefined }> {
+  flags,
+}: Pick<Context, 'env' | 'flags'>): Promise<{ engine: Engine; timeoutMs: number | undefined }> {
   const config = await readConfig(env)
-  const passphrase = knownPassphrase(config.passphraseFile?.value)
   const timeoutMs = config.timeoutMs?.value
-  return { engine: await createEngine({ plugins: [keychain({ passphrase, timeoutMs })] }), timeoutMs }
+  const daemon = flags.has('no-daemon') ? undefined : await findDaemon(env)
+  if (daemon !== undefined) return { engine: daemon, timeoutMs }
+  const [{ openLocalEngine }, { knownPassphrase }] = await Promise.all([
+    import('../client/local-engine.js'),
+    import('./passphrase.js'),
+  ])
+  const passphrase = knownPassphrase(config.passphraseFile?.value)
+  return { engine: await openLocalEngine(env, { passphrase, timeoutMs }), timeoutMs }
 }

@@ -200,7 +200,8 @@ export function oneOf(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
-function flagValues(command: Command, given: ReadonlyMap<string, string[]>): FlagValues {
+/** The flags as a command asks for them. */
+export function flagValues(command: Command, given: ReadonlyMap<string, readonly string[]>): FlagValues {
   const get = (name: string): readonly string[] => {
     if (!command.flags.some((flag) => flag.name === name)) throw new Error(`se ${command.name} has no flag --${name}`)
     return given.get(name) ?? []

@@ -1,13 +1,13 @@
 /** `se get`: shows that a secret is there, or gives its value out. Asks the engine. */
 import { idArgument } from '../arguments.js'
 import type { Command } from '../command.js'
-import { jsonFlag } from '../flags.js'
+import { jsonFlag, NO_DAEMON_FLAG } from '../flags.js'
 
 /** Shows a secret. */
 export const command: Command = {
   name: 'get',
   summary: 'show a secret, or give its value out',
-  usage: ['ID [--reveal] [--json]', 'ID --output FILE'],
+  usage: ['ID [--reveal] [--json] [--no-daemon]', 'ID --output FILE [--no-daemon]'],
   description: [
     'Without a flag the value stays hidden. --reveal prints it alone, byte for byte; a line end is added on a terminal only. ' +
       'It is read from every plugin of the engine: one answer is wanted, and several are refused by name.',
@@ -27,6 +27,7 @@ export const command: Command = {
     jsonFlag(
       'id, plugin, version, metadata, createdAt, resolvedAt, expiresAt, bytes; with --reveal also value or valueBase64',
     ),
+    NO_DAEMON_FLAG,
   ],
   positionals: [{ name: 'ID', complete: 'id' }],
   extraHint: 'it shows one secret; se run and se env take any number of references',
