@@ -3,10 +3,14 @@
  *
  * @packageDocumentation
  */
+export type { Authorize } from './engine/access.js'
 export { createEngine, type EngineOptions } from './engine/create-engine.js'
 export type {
+  Asking,
+  AskOptions,
   Engine,
   ExplainedSecret,
+  ExplainOptions,
   Explanation,
   LocalEngine,
   OutcomeStatus,

@@ -60,6 +60,7 @@ export class Pattern {
   /** Whether some id is matched by both patterns. */
   overlaps(other: Pattern): boolean {
     checkPattern(other)
+    if (other.#steps.length === 1 && other.#end !== '') return this.matches(other.text)
     const mine = this.#tokens
     const theirs = other.#tokens
     if (!theirs.includes(REST)) return walk(shape(mine), theirs, agree)

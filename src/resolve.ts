@@ -1,9 +1,9 @@
 import { checkOptions, wrongArgument } from './argument.js'
-import { secretsOf } from './engine/create-engine.js'
 import { defaultEngine } from './engine/default-engine.js'
-import type { Engine, RequestOptions } from './engine/engine.js'
+import type { Engine, PatternResult, RequestOptions } from './engine/engine.js'
 import { isHidden } from './engine/hidden.js'
 import { checkPolicy, type Policy, pick } from './engine/pick.js'
+import { secretsOf } from './engine/secrets-of.js'
 import { createError, SecretsError } from './errors/secrets-error.js'
 import { isId } from './id.js'
 import { parseReference } from './reference.js'
@@ -153,11 +153,7 @@ export async function resolveEach(
   return answers
 }
 
-function pickFrom(
-  reference: string,
-  result: Parameters<typeof pick>[1],
-  options: ResolveOptions,
-): Secret | SecretsError {
+function pickFrom(reference: string, result: PatternResult, options: ResolveOptions): Secret | SecretsError {
   const { strict, onFailure, policy } = options
   const failures = result.outcomes.flatMap(({ failure }) => failure ?? [])
   if (strict === true && failures[0] !== undefined) return failures[0]

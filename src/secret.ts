@@ -30,6 +30,8 @@ export interface SecretFacts {
 export let secretFromHandle: (id: string, handle: SecretHandle, facts?: SecretFacts) => Secret
 /** The native handle of a secret, which stays the secret's. */
 export let handleOf: (secret: Secret) => SecretHandle
+/** The same secret once more, to be disposed by itself. */
+export let copyOf: (secret: Secret) => Secret
 /** Adds facts, such as the plugin that answered. */
 export let addFacts: (secret: Secret, facts: SecretFacts) => void
 
@@ -56,6 +58,7 @@ export class Secret {
   static {
     secretFromHandle = (id, handle, facts = {}) => new Secret(id, handle, facts)
     handleOf = (secret) => secret.#handle
+    copyOf = (secret) => new Secret(secret.#id, unwrap(secret.#handle.duplicate()), secret.#facts)
     addFacts = (secret, facts) => {
       secret.#facts = { ...secret.#facts, ...facts }
     }

@@ -16,8 +16,8 @@ export interface WaitOptions {
 
 /** What is waited for, for messages: `reading a/b`. */
 export interface Work<T> {
-  /** What is being done, such as `reading team/db/password`. */
-  what: string
+  /** What is being done, such as `reading team/db/password`. Read when it is needed, that is, for an error. */
+  readonly what: string
   /** Begins the work. Not called when the signal was aborted before. */
   begin(): Promise<T>
   /** Wipes a result that came after nobody waited any more. */
@@ -29,13 +29,13 @@ export interface Work<T> {
  * @throws `CancelledError` `SE_ABORTED` (its cause is the signal's reason) or `SE_TIMEOUT`, whose details name what was
  *   abandoned; `InvalidInputError` `SE_INVALID_OPTION` for a limit that is none; and whatever the work throws.
  */
-export async function wait<T>({ what, begin, discard }: Work<T>, options: WaitOptions = {}): Promise<T> {
+export async function wait<T>(work: Work<T>, options: WaitOptions = {}): Promise<T> {
   const { signal, timeoutMs } = options
   checkTimeout(timeoutMs)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongArgument('signal', 'an AbortSignal', signal)
-  if (signal?.aborted) throw aborted(what, signal, false)
-  const work = begin()
-  if (signal === undefined && timeoutMs === undefined) return work
+  if (signal?.aborted) throw aborted(work.what, signal, false)
+  const result = work.begin()
+  if (signal === undefined && timeoutMs === undefined) return result
   return new Promise<T>((resolve, reject) => {
     let waiting = true
     let timer: NodeJS.Timeout | undefined
@@ -48,14 +48,14 @@ export async function wait<T>({ what, begin, discard }: Work<T>, options: WaitOp
       stop()
       reject(error)
     }
-    const abort = (): void => abandon(aborted(what, signal as AbortSignal, true))
+    const abort = (): void => abandon(aborted(work.what, signal as AbortSignal, true))
     const unlisten = signal && listen(signal, abort)
-    if (timeoutMs !== undefined) timer = setTimeout(() => abandon(timedOut(what, timeoutMs)), timeoutMs)
-    work.then(
-      (result) => {
-        if (!waiting) return discard?.(result)
+    if (timeoutMs !== undefined) timer = setTimeout(() => abandon(timedOut(work.what, timeoutMs)), timeoutMs)
+    result.then(
+      (value) => {
+        if (!waiting) return work.discard?.(value)
         stop()
-        resolve(result)
+        resolve(value)
       },
       (error: unknown) => {
         if (!waiting) return

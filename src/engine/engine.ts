@@ -1,6 +1,7 @@
 import type { SecretsError } from '../errors/secrets-error.js'
 import type { Secret } from '../secret.js'
 import type { WaitOptions } from '../wait.js'
+import type { Policy } from './pick.js'
 import type { Plugin, Requester } from './plugin.js'
 
 /** How to ask. */
@@ -18,6 +19,12 @@ export interface RequestOptions extends WaitOptions {
   readonly strict?: boolean | undefined
   /** Is told of each plugin that failed while others answered. */
   readonly onFailure?: ((failure: SecretsError) => void) | undefined
+}
+
+/** How to explain. */
+export interface ExplainOptions extends RequestOptions {
+  /** Which secret a caller would mean when there are several answers. Default `unique`. */
+  readonly policy?: Policy | undefined
 }
 
 /**
@@ -45,9 +52,9 @@ export interface PluginOutcome {
   readonly status: OutcomeStatus
   /** The ids that it answered with, in the order of the result. */
   readonly ids: readonly string[]
-  /** Ids that it answered with outside of what was asked or of its own pattern. They were thrown away. */
+  /** Ids that it answered with outside of what was asked or of its own pattern, 100 at most. They were thrown away. */
   readonly dropped: readonly string[]
-  /** Milliseconds until it answered or failed. */
+  /** Milliseconds until it answered or failed, counted from when it was asked, be it by somebody else. */
   readonly latencyMs: number | undefined
   /** Why it failed. */
   readonly failure: SecretsError | undefined
@@ -79,8 +86,12 @@ export interface Explanation {
   readonly pattern: string
   /** What every plugin did, in order of priority. */
   readonly outcomes: readonly PluginOutcome[]
-  /** What a caller would get, in its order. */
+  /** All secrets, in the order in which a caller would get them. */
   readonly secrets: readonly ExplainedSecret[]
+  /** The one that `resolve` would give. */
+  readonly chosen: ExplainedSecret | undefined
+  /** Why `resolve` would give none: the error that it would throw, but for the hint that names a similar id. */
+  readonly problem: SecretsError | undefined
 }
 
 /** A plugin as `listPlugins` shows it. */
@@ -112,12 +123,14 @@ export type PluginStatus = 'running' | 'stopped' | 'crashed' | 'retries exceeded
 /** Plugins and the routing between them. A daemon's client has the same face. */
 export interface Engine {
   /**
-   * Asks every plugin whose pattern overlaps, all at once.
+   * Asks every plugin whose pattern overlaps, all at once. A plugin that is being asked for the same already is not asked
+   * again: both get its answer.
    * @param pattern - An id or a pattern.
    * @returns secrets in order of priority, then of id, which the caller disposes; none when nothing matches. Plugins that
    *   failed while others answered are told to `onFailure`.
    * @throws the failure of a plugin when none answered, or under `strict`; `NotFoundError` `SE_NO_PLUGIN` when `plugin`
-   *   names none; `CancelledError`; `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`.
+   *   names none; `AccessError` `SE_ACCESS_DENIED`; `CancelledError`; `InvalidInputError` `SE_INVALID_PATTERN`,
+   *   `SE_DISPOSED`.
    */
   getSecrets(pattern: string, options?: RequestOptions): Promise<Secret[]>
   /**
@@ -128,26 +141,48 @@ export interface Engine {
    * @throws as {@link Engine.getSecrets}, but no plugin's failure.
    */
   getBatch(patterns: readonly string[], options?: RequestOptions): Promise<PatternResult[]>
-  /** Asks, and tells what every plugin did. Values are wiped at once. */
-  explain(pattern: string, options?: RequestOptions): Promise<Explanation>
+  /** Asks, and tells what every plugin did and what `resolve` would give. Values are wiped at once. */
+  explain(pattern: string, options?: ExplainOptions): Promise<Explanation>
   /** Ids like the one that was not found, where plugins can list without fetching values. Never rejects. */
   suggest(id: string, options?: RequestOptions): Promise<string | undefined>
   /** All plugins, in order of priority. */
   listPlugins(): Promise<PluginInfo[]>
-  /** Lets a plugin be asked again, and starts it where it runs in a process of its own. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  /**
+   * Lets a plugin be asked again, and starts it where it runs in a process of its own.
+   * @throws `NotFoundError` `SE_NO_PLUGIN`; `InvalidInputError` `SE_INVALID_OPTION` for one that is always enabled.
+   */
   enablePlugin(name: string): Promise<void>
-  /** Keeps a plugin from being asked. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  /** Keeps a plugin from being asked. What is being asked of it goes on. @throws as {@link Engine.enablePlugin}. */
   disablePlugin(name: string): Promise<void>
   /** Closes every plugin. Later calls throw `SE_DISPOSED`. Again: nothing. */
   close(): Promise<void>
 }
 
+/** Who asks, and whom. */
+export type AskOptions = Pick<RequestOptions, 'requester' | 'plugin' | 'times'>
+
+/** A batch that is being asked. */
+export interface Asking {
+  /** The results, as of {@link Engine.getBatch}. */
+  readonly results: Promise<PatternResult[]>
+  /** Stops waiting: the results reject with `SE_ABORTED`, whose cause is the reason. After they came: nothing. */
+  abandon(reason: unknown): void
+}
+
 /** An engine in this process, whose plugins may come and go. */
 export interface LocalEngine extends Engine {
+  /**
+   * As {@link Engine.getBatch}, to be abandoned by a call: an `AbortSignal` costs more than all the rest of a request.
+   * @throws `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`.
+   */
+  ask(patterns: readonly string[], options?: AskOptions): Asking
   /** Adds a plugin. @throws `PluginError` `SE_PLUGIN_DUPLICATE`, `SE_PLUGIN_INVALID`; `SE_DISPOSED`. */
   addPlugin(plugin: Plugin): void
-  /** Takes a plugin out and closes it. What is being asked of it goes on. @throws `NotFoundError` `SE_NO_PLUGIN`. */
+  /**
+   * Takes a plugin out, and closes it when what is being asked of it is over. Its name is free at once.
+   * @throws `NotFoundError` `SE_NO_PLUGIN`; what its `close` fails with.
+   */
   removePlugin(name: string): Promise<void>
-  /** Wipes every cached value. */
+  /** Wipes every cached value. A request that comes now joins no call that began before. */
   dropCache(): void
 }

@@ -1,14 +1,21 @@
 // Which of several answers a reference means.
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { parsePattern } from '../pattern.js'
-import type { Secret } from '../secret.js'
-import type { PatternResult, PluginOutcome } from './engine.js'
+import type { PluginOutcome } from './engine.js'
+import { failuresOf } from './secrets-of.js'
 
 /**
  * Which secret a reference means when there are several answers: `unique` (the default) takes none of them, `first` the
  * first in order of priority, then of id, `newest` the one that was created last (the first of them, when several were).
  */
 export type Policy = 'unique' | 'first' | 'newest'
+
+/** What is told from a secret to pick one. */
+export interface Candidate {
+  readonly id: string
+  readonly plugin: string | undefined
+  readonly createdAt: Date | undefined
+}
 
 /** @throws `SE_INVALID_OPTION` for a policy that does not exist. */
 export function checkPolicy(policy: Policy | undefined): void {
@@ -24,11 +31,13 @@ export function checkPolicy(policy: Policy | undefined): void {
  * @returns the secret, or why there is none: `SE_NOT_UNIQUE`, whose details list ids and plugins; the failure of a plugin
  *   that might have answered; `SE_NO_PLUGIN` when no plugin answers for the pattern; `SE_NOT_FOUND`.
  */
-export function pick(reference: string, result: PatternResult, policy: Policy = 'unique'): Secret | SecretsError {
-  const { secrets, outcomes } = result
-  const failed = outcomes.filter(({ failure }) => failure !== undefined)
+export function pick<S extends Candidate>(
+  reference: string,
+  { secrets, outcomes }: { readonly secrets: readonly S[]; readonly outcomes: readonly PluginOutcome[] },
+  policy: Policy = 'unique',
+): S | SecretsError {
   const [first] = secrets
-  if (first === undefined) return failed[0]?.failure ?? nothing(reference, outcomes)
+  if (first === undefined) return failuresOf(outcomes)[0] ?? nothing(reference, outcomes)
   switch (policy) {
     case 'first':
       return first
@@ -37,7 +46,7 @@ export function pick(reference: string, result: PatternResult, policy: Policy = 
     case 'unique':
       if (secrets.length > 1) return notUnique(reference, secrets)
       // A plugin made for just this part of the ids failed: what it would have said may be another value.
-      return failed.find(({ pattern }) => !answersForAll(pattern))?.failure ?? first
+      return failuresOf(outcomes.filter(({ pattern, failure }) => failure && !answersForAll(pattern)))[0] ?? first
   }
 }
 
@@ -45,17 +54,23 @@ function answersForAll(pattern: string): boolean {
   return parsePattern(pattern).includes(parsePattern('**'))
 }
 
-function createdAt(secret: Secret): number {
+function createdAt(secret: Candidate): number {
   return secret.createdAt?.getTime() ?? Number.NEGATIVE_INFINITY
 }
 
-function notUnique(reference: string, secrets: readonly Secret[]): SecretsError {
-  const answers = secrets.map(({ id, plugin }) => ({ id, plugin }))
-  const shown = answers.slice(0, 5).map(({ id, plugin }) => `${id} (${plugin})`)
-  const more = answers.length > shown.length ? ` and ${answers.length - shown.length} more` : ''
-  return createError('SE_NOT_UNIQUE', `${reference} has ${answers.length} answers: ${shown.join(', ')}${more}`, {
+/** How many answers a message shows, and how many its details list. */
+const SHOWN = 5
+const LISTED = 100
+
+function notUnique(reference: string, secrets: readonly Candidate[]): SecretsError {
+  const answers = secrets.slice(0, LISTED).map(({ id, plugin }) => ({ id, plugin }))
+  const plugins = [...new Set(secrets.map(({ plugin }) => plugin))]
+  const shown = answers.slice(0, SHOWN).map(({ id, plugin }) => `${id} (${plugin})`)
+  const more = secrets.length - shown.length
+  const others = more > 0 ? ` and ${more} more, of ${plugins.join(', ')}` : ''
+  return createError('SE_NOT_UNIQUE', `${reference} has ${secrets.length} answers: ${shown.join(', ')}${others}`, {
     hint: 'write one id, or choose: options plugin, and policy first or newest',
-    details: { reference, answers },
+    details: { reference, answers, plugins, count: secrets.length },
   })
 }
 

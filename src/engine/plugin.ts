@@ -1,6 +1,7 @@
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { Pattern, parsePattern } from '../pattern.js'
 import type { Secret, SecretFacts } from '../secret.js'
+import { checkTimeout } from '../wait.js'
 import type { PluginStatus } from './engine.js'
 
 /** Who asks for a secret. */
@@ -28,7 +29,7 @@ export interface PluginLogger {
   error(message: string, facts?: LogFacts): void
 }
 
-/** What a plugin is told beside the pattern. */
+/** What a plugin is told beside the pattern. When several ask for the same at once, it is asked for the first of them. */
 export interface PluginContext {
   /** Where to write what happened. Discards everything in an engine that was given no log. */
   readonly log: PluginLogger
@@ -66,7 +67,9 @@ export interface PluginDefinition {
   readonly timeoutMs?: number | undefined
   /**
    * Milliseconds for which an answer is used again, by equal requests of whoever; `expiresAt` may end it earlier. Off by
-   * default: every request asks. The values are wiped when the plugin is disabled, taken out or closed.
+   * default: every request asks. The values are wiped when the plugin is disabled, taken out or closed, and by the
+   * engine's `dropCache`. An answer without a secret is not kept, nor one of more than 1,000 secrets or 4 MiB, which is
+   * also what is kept in all.
    */
   readonly cacheTtlMs?: number | undefined
   /**
@@ -76,7 +79,8 @@ export interface PluginDefinition {
    */
   getSecrets(pattern: Pattern, context: PluginContext): Answers
   /**
-   * Answers for many patterns at once. By default `getSecrets` is called for each, all at the same time.
+   * Answers for many patterns at once. By default `getSecrets` is called for each, all at the same time. When it throws an
+   * error whose details name an `id`, it is asked once more without the patterns that match this id.
    * @param patterns - At least one, none twice.
    */
   getMany?(patterns: readonly Pattern[], context: PluginContext): Answers
@@ -129,6 +133,12 @@ export function makePlugin(definition: PluginDefinition, builtIn: boolean): Plug
     throw invalid(name, 'its name must be 1 to 128 letters, digits, dots, underscores and hyphens')
   if (!VERSION.test(version)) throw invalid(name, 'its version must be like v1.0.0')
   if (typeof getSecrets !== 'function') throw invalid(name, 'getSecrets must be a function')
+  try {
+    checkTimeout(definition.timeoutMs)
+    checkTimeout(definition.cacheTtlMs)
+  } catch (cause) {
+    throw invalid(name, 'its timeoutMs and cacheTtlMs must be milliseconds', cause)
+  }
   let parsedPattern: Pattern
   try {
     parsedPattern = parsePattern(pattern)

@@ -1,0 +1,241 @@
+// One call to a plugin, which several requests may wait for: each gets secrets of its own, and the last that leaves ends
+// the call.
+import type { SecretsError } from '../errors/secrets-error.js'
+import type { Pattern } from '../pattern.js'
+import { type Brought, copiesOf, failed, wipe } from './brought.js'
+import { type Deadlines, type Due, now } from './deadlines.js'
+import { failureOf, tooSlow } from './failure.js'
+import type { Answer, PluginContext, Requester } from './plugin.js'
+import { keyOf, type Slot } from './slot.js'
+import { take, wipeAnswers } from './take.js'
+
+/** Who waits for a call. */
+export interface Passenger {
+  /** Hands over what was brought for each row of the ticket, in their order. The secrets are the passenger's. */
+  deliver(ticket: Ticket, brought: readonly Brought[]): void
+}
+
+/** For what somebody waits. */
+export interface Ticket {
+  readonly call: Call
+  readonly passenger: Passenger
+  /** Which of the call's patterns. */
+  readonly rows: number[]
+  /** For the passenger: where the answer to each belongs. */
+  readonly cells: number[]
+}
+
+/** What is the same for every plugin of a request. */
+export interface Round {
+  readonly requester: Requester
+  readonly times: boolean
+  /** The limit for plugins that have none of their own. */
+  readonly timeoutMs: number
+  readonly deadlines: Deadlines
+}
+
+/** How many ids of an answer's strays are shown. */
+const SHOWN_STRAYS = 100
+
+/** A call under way. */
+export class Call implements Due {
+  /** The plugin's own pattern, as it was when the call began. */
+  readonly own: Pattern
+  /** What makes others equal, for each pattern. */
+  readonly keys: readonly string[]
+  /** When its time is over. */
+  readonly at: number
+  readonly #slot: Slot
+  readonly #patterns: readonly Pattern[]
+  readonly #round: Round
+  readonly #limitMs: number
+  readonly #began = now()
+  /** What was brought, by row. */
+  readonly #brought: Brought[] = []
+  readonly #tickets: Ticket[] = []
+  #rows: Map<string, number> | undefined
+  #over = false
+  #controller: AbortController | undefined
+  #abortedWith: unknown
+
+  /**
+   * Asks the plugin at once. It answers later, so whoever starts the call boards it next.
+   * @param patterns - At least one; more than one only where the plugin has `getMany`.
+   */
+  constructor(slot: Slot, own: Pattern, patterns: readonly Pattern[], round: Round) {
+    this.own = own
+    this.keys = patterns.map((pattern) => keyOf(pattern, round.times))
+    this.#slot = slot
+    this.#patterns = patterns
+    this.#round = round
+    this.#limitMs = slot.plugin.timeoutMs ?? round.timeoutMs
+    this.at = this.#began + this.#limitMs
+    slot.begin(this)
+    void this.#run()
+  }
+
+  /** The row of a key that is one of its own. */
+  rowOf(key: string): number {
+    if (this.keys.length === 1) return 0
+    this.#rows ??= new Map(this.keys.map((each, row) => [each, row]))
+    return this.#rows.get(key) as number
+  }
+
+  /** Waits for a row. @returns the ticket: the same as for the row before, where nobody came between. */
+  board(passenger: Passenger, row: number, cell: number): Ticket {
+    let ticket = this.#tickets.at(-1)
+    if (ticket?.passenger !== passenger) {
+      ticket = { call: this, passenger, rows: [], cells: [] }
+      this.#tickets.push(ticket)
+    }
+    ticket.rows.push(row)
+    ticket.cells.push(cell)
+    return ticket
+  }
+
+  /** Waits no longer. The last that leaves ends the call: the plugin is told, and what it still brings is wiped. */
+  leave(ticket: Ticket, reason: unknown): void {
+    const place = this.#tickets.indexOf(ticket)
+    if (place >= 0) this.#tickets.splice(place, 1)
+    if (this.#tickets.length > 0 || this.#over) return
+    this.#end()
+    this.#abort(reason)
+  }
+
+  /** The plugin's time is over. */
+  expire(): void {
+    if (this.#over) return
+    const failure = tooSlow(this.#slot.plugin, this.#limitMs)
+    this.#patterns.forEach((_, row) => this.#fail(row, failure))
+    void this.#land()
+    this.#abort(failure)
+  }
+
+  /** Asks, once more without the patterns to which a failing id belongs: one bad item hides no other. Never rejects. */
+  async #run(): Promise<void> {
+    const { plugin } = this.#slot
+    const context = this.#context()
+    let rows = this.#patterns.map((_, row) => row)
+    while (rows.length > 0) {
+      const patterns = rows.map((row) => this.#patterns[row] as Pattern)
+      try {
+        this.#round.deadlines.add(this)
+        const answers = [...(await this.#answers(patterns, context))]
+        if (this.#over) return wipeAnswers(answers)
+        this.#round.deadlines.delete(this)
+        const latencyMs = now() - this.#began
+        const { lists, dropped } = await take(plugin.name, this.own, patterns, answers)
+        if (this.#over) return wipe(lists.flat())
+        this.#report(dropped)
+        const shown = dropped.slice(0, SHOWN_STRAYS)
+        rows.forEach((row, n) => {
+          this.#brought[row] = { secrets: lists[n] ?? [], dropped: shown, failure: undefined, latencyMs, cached: false }
+        })
+        rows = []
+      } catch (error) {
+        if (this.#over) return
+        const failure = failureOf(plugin, error)
+        rows = this.#blame(rows, failure)
+      }
+    }
+    await this.#land()
+  }
+
+  async #answers(patterns: readonly Pattern[], context: PluginContext): Promise<Iterable<Answer>> {
+    const { plugin } = this.#slot
+    if (plugin.getMany === undefined) return plugin.getSecrets(patterns[0] as Pattern, context)
+    return plugin.getMany(patterns, context)
+  }
+
+  /** Lets rows fail: those whose pattern matches the id that the failure names, or all. @returns the others. */
+  #blame(rows: readonly number[], failure: SecretsError): number[] {
+    const id = failure.details['id']
+    const isBlamed = (row: number): boolean => typeof id !== 'string' || this.#patterns[row]?.matches(id) === true
+    const others = rows.filter((row) => !isBlamed(row))
+    const all = others.length === rows.length
+    for (const row of rows) if (all || isBlamed(row)) this.#fail(row, failure)
+    return all ? [] : others
+  }
+
+  // A signal costs more than all the rest of a call, so it is made only for a plugin that looks at it.
+  #context(): PluginContext {
+    const signal = (): AbortSignal => {
+      if (this.#controller === undefined) {
+        this.#controller = new AbortController()
+        if (this.#abortedWith !== undefined) this.#controller.abort(this.#abortedWith)
+      }
+      return this.#controller.signal
+    }
+    const { log } = this.#slot
+    const { requester, times } = this.#round
+    return {
+      log,
+      requester,
+      times,
+      get signal() {
+        return signal()
+      },
+    }
+  }
+
+  #abort(reason: unknown): void {
+    this.#abortedWith = reason
+    this.#controller?.abort(reason)
+  }
+
+  #fail(row: number, failure: SecretsError): void {
+    this.#brought[row] ??= failed(failure, now() - this.#began)
+  }
+
+  #report({ length }: readonly string[]): void {
+    if (length === 0) return
+    this.#slot.log.warn('answers outside of what was asked, or of the plugin’s own pattern, were dropped', {
+      pattern: this.#patterns.length === 1 ? this.#patterns[0]?.text : undefined,
+      dropped: length,
+    })
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#round.deadlines.delete(this)
+    this.#slot.end(this)
+  }
+
+  /** Hands over: copies to all but the last, who gets the original. */
+  async #land(): Promise<void> {
+    this.#keep()
+    this.#end()
+    const tickets = this.#tickets
+    let taken: readonly number[] = []
+    for (let ticket = tickets.shift(); ticket !== undefined; ticket = tickets.shift()) {
+      const brought = ticket.rows.map((row) => this.#brought[row] as Brought)
+      if (tickets.length === 0) taken = ticket.rows
+      ticket.passenger.deliver(ticket, tickets.length === 0 ? brought : await this.#copies(brought))
+    }
+    if (taken.length === this.#patterns.length) return
+    const kept = new Set(taken.flatMap((row) => this.#brought[row]?.secrets ?? []))
+    wipe(this.#brought.flatMap(({ secrets }) => secrets.filter((secret) => !kept.has(secret))))
+  }
+
+  async #copies(brought: readonly Brought[]): Promise<readonly Brought[]> {
+    try {
+      return await copiesOf(brought)
+    } catch (error) {
+      const failure = failureOf(this.#slot.plugin, error)
+      return brought.map(({ latencyMs }) => failed(failure, latencyMs))
+    }
+  }
+
+  #keep(): void {
+    const { plugin, cache } = this.#slot
+    if (plugin.cacheTtlMs === undefined || !this.#slot.isCurrent(this)) return
+    try {
+      this.keys.forEach((key, row) => {
+        const brought = this.#brought[row] as Brought
+        if (brought.failure === undefined) cache.keep(key, this.own, brought, plugin.cacheTtlMs as number)
+      })
+    } catch {
+      // There was no memory for a copy: it is not kept, then.
+    }
+  }
+}

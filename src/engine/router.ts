@@ -1,0 +1,163 @@
+import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { nearest } from '../nearest.js'
+import type { Secret } from '../secret.js'
+import { type WaitOptions, wait } from '../wait.js'
+import { type Authorize, checkAccess } from './access.js'
+import { Deadlines } from './deadlines.js'
+import type {
+  Asking,
+  AskOptions,
+  ExplainOptions,
+  Explanation,
+  LocalEngine,
+  PatternResult,
+  PluginInfo,
+  RequestOptions,
+} from './engine.js'
+import { explanationOf } from './explanation.js'
+import { failureOf } from './failure.js'
+import { isHidden } from './hidden.js'
+import { checkPolicy } from './pick.js'
+import type { Plugin, Requester } from './plugin.js'
+import { inPortions } from './portions.js'
+import type { Registry } from './registry.js'
+import { Request } from './request.js'
+import { secretsOf } from './secrets-of.js'
+import type { Slot } from './slot.js'
+
+/** What a router is given beside its plugins. */
+export interface RouterOptions {
+  readonly timeoutMs: number
+  readonly authorize: Authorize | undefined
+}
+
+/** An engine in this process. Made by `createEngine`. */
+export class Router implements LocalEngine {
+  readonly #registry: Registry
+  readonly #timeoutMs: number
+  readonly #authorize: Authorize | undefined
+  readonly #deadlines = new Deadlines()
+  readonly #self: Requester = { pid: process.pid, name: process.title, path: process.execPath }
+  #closed = false
+
+  constructor(registry: Registry, { timeoutMs, authorize }: RouterOptions) {
+    this.#registry = registry
+    this.#timeoutMs = timeoutMs
+    this.#authorize = authorize
+  }
+
+  async getSecrets(pattern: string, options: RequestOptions = {}): Promise<Secret[]> {
+    const [result] = await this.getBatch([pattern], options)
+    return secretsOf(result as PatternResult, options)
+  }
+
+  async getBatch(patterns: readonly string[], options: RequestOptions = {}): Promise<PatternResult[]> {
+    this.#checkOpen()
+    const request = new Request(patterns)
+    if (options.signal === undefined && options.timeoutMs === undefined) return this.#answer(request, options)
+    const work = {
+      get what() {
+        return request.what
+      },
+      begin: () => this.#answer(request, options),
+    }
+    return wait(work, options).catch((error: unknown) => {
+      request.abandon(error)
+      throw error
+    })
+  }
+
+  ask(patterns: readonly string[], options: AskOptions = {}): Asking {
+    this.#checkOpen()
+    const request = new Request(patterns)
+    return { results: this.#answer(request, options), abandon: (reason) => request.abandon(reason) }
+  }
+
+  async explain(pattern: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const { policy, times = policy === 'newest' } = options
+    checkPolicy(policy)
+    const [result] = (await this.getBatch([pattern], { ...options, times })) as [PatternResult]
+    const explanation = explanationOf(result, options)
+    await inPortions(result.secrets, (secret) => secret.dispose())
+    return explanation
+  }
+
+  async suggest(id: string, options: RequestOptions = {}): Promise<string | undefined> {
+    const { requester = this.#self, plugin: only } = options
+    const signal = AbortSignal.timeout(this.#timeoutMs)
+    const list = async ({ plugin, log }: Slot): Promise<string[]> => {
+      const ids = (await plugin.listIds?.({ log, signal, requester, times: false })) ?? []
+      return [...ids].filter((found) => plugin.parsedPattern.matches(found) && !isHidden(found))
+    }
+    const limits: WaitOptions = { signal, ...options }
+    const lists = await Promise.all(
+      this.#registry.slots
+        .filter(({ enabled, plugin }) => enabled && (only === undefined || only === plugin.name))
+        .map((slot) => wait({ what: 'listing', begin: () => list(slot) }, limits).catch(() => [])),
+    )
+    return nearest(id, lists.flat())
+  }
+
+  async listPlugins(): Promise<PluginInfo[]> {
+    this.#checkOpen()
+    return this.#registry.slots.map(({ plugin, enabled }) => {
+      const { name, version, pattern, builtIn, configurable } = plugin
+      const state = plugin.state?.() ?? { status: 'running' }
+      const status = enabled ? state.status : 'stopped'
+      return { name, version, pattern, enabled, builtIn, configurable, status, statusMessage: state.message }
+    })
+  }
+
+  async enablePlugin(name: string): Promise<void> {
+    this.#checkOpen()
+    await this.#registry.setEnabled(name, true)
+  }
+
+  async disablePlugin(name: string): Promise<void> {
+    this.#checkOpen()
+    await this.#registry.setEnabled(name, false)
+  }
+
+  addPlugin(plugin: Plugin): void {
+    this.#checkOpen()
+    this.#registry.add(plugin)
+  }
+
+  async removePlugin(name: string): Promise<void> {
+    this.#checkOpen()
+    const slot = this.#registry.remove(name)
+    await slot.idle()
+    await closePlugin(slot)
+  }
+
+  dropCache(): void {
+    for (const slot of this.#registry.slots) slot.forget()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.dropCache()
+    await Promise.all(this.#registry.slots.map(closePlugin))
+  }
+
+  async #answer(request: Request, { plugin, times, requester = this.#self }: AskOptions): Promise<PatternResult[]> {
+    if (this.#authorize !== undefined) await checkAccess(this.#authorize, request, requester, this.#timeoutMs)
+    const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
+    const round = { requester, times: times === true, timeoutMs: this.#timeoutMs, deadlines: this.#deadlines }
+    await request.ask(slots, round)
+    return request.results()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw createError('SE_DISPOSED', 'the engine was closed before')
+  }
+}
+
+async function closePlugin({ plugin }: Slot): Promise<void> {
+  try {
+    await plugin.close?.()
+  } catch (error) {
+    throw failureOf(plugin, error) satisfies SecretsError
+  }
+}

@@ -1,0 +1,78 @@
+// A plugin's answer, as it came, becomes secrets: checked, named, in order. Nothing of what a plugin says is believed.
+import { createError } from '../errors/secrets-error.js'
+import type { Pattern } from '../pattern.js'
+import { PatternSet } from '../pattern-set.js'
+import { addFacts, Secret } from '../secret.js'
+import { wipe } from './brought.js'
+import { isHidden } from './hidden.js'
+import type { Answer } from './plugin.js'
+import { byId, inPortions } from './portions.js'
+
+/** What was taken from an answer. */
+export interface Taken {
+  /** For each pattern its secrets, in order of their ids. One that several patterns match is one object. */
+  readonly lists: readonly (readonly Secret[])[]
+  /** Ids outside of what was asked or of the plugin's own pattern, in their order. Their values are wiped. */
+  readonly dropped: readonly string[]
+}
+
+/**
+ * Takes the answers of a plugin. Large ones are taken in portions, so that others get their turn.
+ * @param plugin - Its name, which becomes that of the secrets.
+ * @param own - The plugin's own pattern.
+ * @param patterns - What it was asked for.
+ * @throws for anything that is no answer; all are wiped then.
+ */
+export async function take(
+  plugin: string,
+  own: Pattern,
+  patterns: readonly Pattern[],
+  answers: readonly Answer[],
+): Promise<Taken> {
+  const lists = patterns.map((): Secret[] => [])
+  const dropped: string[] = []
+  const rowsOf = rowsBy(patterns)
+  const resolvedAt = new Date()
+  try {
+    for (const { id } of answers) if (typeof id !== 'string') throw new TypeError('an answer has no id')
+    await inPortions(await byId(answers), (answer) => {
+      const rows = own.matches(answer.id) ? rowsOf(answer.id) : NONE
+      if (rows.length === 0) dropped.push(answer.id)
+      if (rows.length === 0 || isHidden(answer.id)) return wipeAnswers([answer])
+      const secret = secretFrom(answer, plugin, resolvedAt)
+      for (const row of rows) lists[row]?.push(secret)
+    })
+  } catch (error) {
+    wipeAnswers(answers)
+    wipe(lists.flat())
+    throw error
+  }
+  return { lists, dropped }
+}
+
+/** Wipes answers that nobody takes. */
+export function wipeAnswers(answers: Iterable<Answer>): void {
+  for (const answer of answers) if (answer instanceof Secret) answer.dispose()
+}
+
+const NONE: readonly number[] = []
+const ONLY: readonly number[] = [0]
+
+function rowsBy(patterns: readonly Pattern[]): (id: string) => readonly number[] {
+  const [only] = patterns
+  if (patterns.length === 1) return (id) => (only?.matches(id) ? ONLY : NONE)
+  const set = PatternSet.compile(patterns)
+  return (id) => set.matches(id)
+}
+
+function secretFrom(answer: Answer, plugin: string, resolvedAt: Date): Secret {
+  if (answer instanceof Secret) {
+    addFacts(answer, { plugin, resolvedAt: answer.resolvedAt ?? resolvedAt })
+    return answer
+  }
+  const { id, value, version, metadata, createdAt, expiresAt } = answer
+  if (typeof value === 'string' || value instanceof Uint8Array) {
+    return Secret.from(id, value, { plugin, version, metadata, createdAt, resolvedAt, expiresAt })
+  }
+  throw createError('SE_PLUGIN_FAILURE', `the value for ${id} is neither bytes nor a text`, { details: { id } })
+}
