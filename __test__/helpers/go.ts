@@ -3,7 +3,7 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -138,6 +138,11 @@ export class LineProgram {
     return this.#lines
   }
 
+  /** The end of what it has written to standard error. */
+  get stderr(): string {
+    return this.#stderr
+  }
+
   /** Waits for a line that matches, and takes it out with all lines before it. */
   async line(pattern: RegExp): Promise<string> {
     for (;;) {
@@ -203,4 +208,39 @@ export function writeSecrets(folder: string, secrets: readonly GoSecret[]): stri
   const written = secrets.map(({ value, ...facts }) => ({ ...facts, value: value?.toString('base64') }))
   writeFileSync(path, JSON.stringify(written), { mode: 0o600 })
   return path
+}
+
+/** The file of `-log` of a Go plugin, which tells what happens to one that the daemon has launched. */
+export class EventFile {
+  readonly path: string
+  #at = 0
+
+  constructor(folder: string, name: string) {
+    this.path = join(folder, `${name}.events`)
+    writeFileSync(this.path, '')
+  }
+
+  /** All lines so far. */
+  get lines(): string[] {
+    return readFileSync(this.path, 'utf8').split('\n').slice(0, -1)
+  }
+
+  /** Waits for a line that matches, after those that it has answered with before. */
+  async line(pattern: RegExp): Promise<string> {
+    const watcher = watch(this.path)
+    try {
+      for (;;) {
+        const changed = once(watcher, 'change')
+        const { lines } = this
+        const at = lines.findIndex((line, n) => n >= this.#at && pattern.test(line))
+        if (at >= 0) {
+          this.#at = at + 1
+          return lines[at] as string
+        }
+        await changed
+      }
+    } finally {
+      watcher.close()
+    }
+  }
 }

@@ -4,7 +4,7 @@
 //	client -socket PATH get PATTERN
 //	client -socket PATH list | enable NAME | disable NAME | version
 //
-// Without -socket it dials its own default address.
+// Without -socket it dials its own default address, or with -engine-socket what `docker pass run` dials.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/docker/secrets-engine/client"
+	"github.com/docker/secrets-engine/x/api"
 )
 
 type envelope struct {
@@ -64,12 +65,16 @@ type answer struct {
 
 func main() {
 	socket := flag.String("socket", "", "address of the engine; by default the client's own")
+	engine := flag.Bool("engine-socket", false, "dial Docker's engine.sock")
 	response := flag.Duration("response-timeout", -1, "limit until the head of an answer is there; 0 is none")
 	timeout := flag.Duration("timeout", 0, "limit of a whole request; 0 is none")
 	raw := flag.Bool("raw-pattern", false, "send the pattern as it is, without checking it first")
 	flag.Parse()
 
 	options := []client.Option{client.WithTimeout(*timeout)}
+	if *engine {
+		*socket = api.DefaultSocketPath()
+	}
 	if *socket != "" {
 		options = append(options, client.WithSocketPath(*socket))
 	}

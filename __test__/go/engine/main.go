@@ -1,6 +1,7 @@
 // The engine's side of a plugin session, made of Docker's published modules: it listens on -socket, takes plugins that dial
 // /hijack or launches those that are its arguments, and answers GetSecrets by asking each of them. It prints one line of JSON
-// for each registration, and does what it reads from standard input: `health NAME`, `shutdown NAME`.
+// for each registration, and does what it reads from standard input: `health NAME`, `shutdown NAME`. With -deaf it answers
+// nothing, and prints what comes.
 package main
 
 import (
@@ -58,6 +59,7 @@ var log = logging.NewDefaultLogger("engine", logging.WithOut(quiet))
 
 func main() {
 	socket := flag.String("socket", "", "where to listen")
+	deaf := flag.Bool("deaf", false, "answer nothing, and print what comes")
 	flag.Parse()
 	e := &engine{out: json.NewEncoder(os.Stdout), sessions: map[string]*session{}}
 
@@ -70,6 +72,9 @@ func main() {
 		os.Exit(1)
 	}
 	e.print(message{Event: "listening"})
+	if *deaf {
+		e.listenOnly(listener)
+	}
 	for _, path := range flag.Args() {
 		if err := e.launch(path); err != nil {
 			e.print(message{Event: "failed", Text: err.Error()})
@@ -83,6 +88,22 @@ func (e *engine) print(m message) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.out.Encode(m)
+}
+
+// listenOnly prints the first bytes of each connection, and keeps it.
+func (e *engine) listenOnly(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			e.print(message{Event: "failed", Text: err.Error()})
+			return
+		}
+		go func() {
+			bytes := make([]byte, 1024)
+			count, _ := conn.Read(bytes)
+			e.print(message{Event: "read", Text: string(bytes[:count])})
+		}()
+	}
 }
 
 // launch starts a plugin as Docker's engine does: the socket as descriptor 3, its facts in the one variable.
