@@ -3,9 +3,11 @@ import { COMMANDS } from '../../src/cli/commands.js'
 import { complete } from '../../src/cli/complete.js'
 
 const IDS = ['app/db', 'app/key', 'team:x/token']
-const ids = async (prefix: string) => IDS.filter((id) => id.startsWith(prefix))
+const PLUGINS = ['docker-pass', 'vault']
+const beginning = (all: readonly string[]) => async (prefix: string) => all.filter((word) => word.startsWith(prefix))
+const listers = { id: beginning(IDS), plugin: beginning(PLUGINS) }
 const offered = async (line: string) => {
-  const { kind, words } = await complete(line.split(' '), COMMANDS, ids)
+  const { kind, words } = await complete(line.split(' '), COMMANDS, listers)
   return kind === 'words' ? words.map(({ word }) => word) : kind
 }
 
@@ -41,6 +43,6 @@ for (const [line, expected] of [
 }
 
 test('words come with what they mean', async (t) => {
-  const { words } = await complete(['doc'], COMMANDS, ids)
+  const { words } = await complete(['doc'], COMMANDS, listers)
   t.deepEqual(words, [{ word: 'doctor', note: 'check what works, and say what to do' }])
 })

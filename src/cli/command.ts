@@ -4,7 +4,7 @@
  */
 
 /** What the shell offers where a flag's value or an argument is typed. */
-export type Completion = 'id' | 'file'
+export type Completion = 'id' | 'plugin' | 'file'
 
 /** A flag, such as `--force` or `--output FILE`. */
 export interface Flag {

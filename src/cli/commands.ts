@@ -42,6 +42,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/env.js')).command,
   },
   {
+    name: 'explain',
+    summary: 'show which plugins answer for a reference, and which answer wins',
+    load: async () => (await import('./commands/explain.js')).command,
+  },
+  {
+    name: 'unlock',
+    summary: 'open the daemon’s store for all programs',
+    load: async () => (await import('./commands/unlock.js')).command,
+  },
+  {
+    name: 'lock',
+    summary: 'have the daemon forget the passphrase and all values',
+    load: async () => (await import('./commands/lock.js')).command,
+  },
+  {
     name: 'store',
     summary: 'show which store is used, choose it, move secrets between stores',
     load: async () => (await import('./commands/store.js')).command,
@@ -50,6 +65,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'doctor',
     summary: 'check what works, and say what to do',
     load: async () => (await import('./commands/doctor.js')).command,
+  },
+  {
+    name: 'setup',
+    summary: 'make other programs find this one',
+    load: async () => (await import('./commands/setup.js')).command,
   },
   {
     name: 'completion',

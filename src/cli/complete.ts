@@ -14,8 +14,13 @@ export interface Offer {
   readonly words: readonly Candidate[]
 }
 
-/** Lists the ids of the chosen store that begin with a text, without asking anybody anything. */
-export type IdLister = (prefix: string) => Promise<readonly string[]>
+/** List what begins with a text, without asking anybody anything. */
+export interface Listers {
+  /** The ids of the chosen store. */
+  id(prefix: string): Promise<readonly string[]>
+  /** The names of plugins. */
+  plugin(prefix: string): Promise<readonly string[]>
+}
 
 const NOTHING: Offer = { kind: 'words', words: [] }
 
@@ -23,12 +28,12 @@ const NOTHING: Offer = { kind: 'words', words: [] }
  * Completes a command line.
  * @param words - The words after `se`, the last one unfinished and perhaps empty.
  * @param entries - The table of commands.
- * @param ids - Lists ids; called only where an id is wanted.
+ * @param listers - Called only where what they list is wanted.
  */
 export async function complete(
   words: readonly string[],
   entries: readonly CommandEntry[],
-  ids: IdLister,
+  listers: Listers,
 ): Promise<Offer> {
   const current = words.at(-1) ?? ''
   const before = words.slice(0, -1)
@@ -48,9 +53,9 @@ export async function complete(
   }
   if (command.name === 'help') return completeHelp(before.slice(start), current, entries)
   const place = read(command, before.slice(start))
-  if (place.flag !== undefined) return offer(place.flag, current, '', ids)
+  if (place.flag !== undefined) return offer(place.flag, current, '', listers)
   if (place.rest !== undefined) return { kind: place.rest === 0 ? 'programs' : 'files', words: [] }
-  if (current.startsWith('-') && !place.onlyArguments) return completeFlag(command, place.given, current, ids)
+  if (current.startsWith('-') && !place.onlyArguments) return completeFlag(command, place.given, current, listers)
   if (known.length > 0 && place.positional === 0) {
     return filtered(
       known.map(({ name, summary }) => ({ word: name, note: summary })),
@@ -60,7 +65,7 @@ export async function complete(
   const table = command.positionals
   const last = table.at(-1)
   const positional = table[place.positional] ?? (last?.repeat === true ? last : undefined)
-  if (positional !== undefined) return offer(positional, current, '', ids)
+  if (positional !== undefined) return offer(positional, current, '', listers)
   return command.rest === undefined ? NOTHING : { kind: 'programs', words: [] }
 }
 
@@ -105,7 +110,7 @@ async function completeFlag(
   command: Command,
   given: ReadonlySet<string>,
   current: string,
-  ids: IdLister,
+  listers: Listers,
 ): Promise<Offer> {
   const flags = [...command.flags, HELP_FLAG]
   const equals = current.indexOf('=')
@@ -113,7 +118,7 @@ async function completeFlag(
     const flag = flags.find(({ name }) => `--${name}` === current.slice(0, equals))
     return flag?.value === undefined
       ? NOTHING
-      : offer(flag, current.slice(equals + 1), current.slice(0, equals + 1), ids)
+      : offer(flag, current.slice(equals + 1), current.slice(0, equals + 1), listers)
   }
   const open = flags.filter(
     ({ name, repeat, excludes = [] }) =>
@@ -144,7 +149,7 @@ async function offer(
   { choices, complete: kind }: Flag | Positional,
   current: string,
   prefix: string,
-  ids: IdLister,
+  listers: Listers,
 ): Promise<Offer> {
   if (choices !== undefined) {
     return filtered(
@@ -154,8 +159,9 @@ async function offer(
   }
   switch (kind) {
     case 'id':
+    case 'plugin':
       return filtered(
-        (await ids(current)).map((word) => ({ word: `${prefix}${word}` })),
+        (await listers[kind](current)).map((word) => ({ word: `${prefix}${word}` })),
         `${prefix}${current}`,
       )
     case 'file':

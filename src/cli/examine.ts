@@ -19,10 +19,20 @@ export interface Check {
   readonly facts: Readonly<Record<string, unknown>>
 }
 
+/** How long a daemon may take to say what it is. */
+const LIMIT = { timeoutMs: 1000 }
+
 /** Looks at everything. */
 export async function examine(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const checks = [nodeCheck(process.versions.node, env)]
-  const others = { addon: addonCheck, memory: memoryCheck, configuration: configCheck, store: storeCheck }
+  const others = {
+    addon: addonCheck,
+    memory: memoryCheck,
+    configuration: configCheck,
+    store: storeCheck,
+    daemon: daemonCheck,
+    plugins: pluginsCheck,
+  }
   for (const [name, check] of Object.entries(others)) {
     checks.push(...(await check(env).catch((error: unknown) => [failed(name, error)])))
   }
@@ -186,4 +196,64 @@ async function passphraseCheck({ location, identity = '' }: StoreFacts, env: Nod
     return { ...failed(name, error), status: 'warn' }
   }
   return { name, status: 'ok', summary: `the one that is configured opens ${identity}`, facts }
+}
+
+/** Whether a daemon runs, which one, and whether this process would ask it. */
+async function daemonCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  const name = 'daemon'
+  if (process.platform === 'win32') {
+    return [{ name, status: 'ok', summary: 'there is none on Windows: each program asks by itself', facts: {} }]
+  }
+  const [{ findDaemon }, { dialledAddress }] = await Promise.all([
+    import('../client/find-daemon.js'),
+    import('../daemon/addresses.js'),
+  ])
+  const address = dialledAddress(env)
+  const client = await findDaemon(env)
+  if (client === undefined) return [await notAsked(address)]
+  const { version, pid, storeKind, storeLocation } = await client.describe(LIMIT)
+  await client.close()
+  const facts = { address, runs: true, version, pid, storeKind, storeLocation, peer: 'you or root' }
+  const store = `${storeKind || 'no store'}${storeLocation && ` ${storeLocation}`}`
+  const summary = `${version} at ${address}, process ${pid}, run by you or root; ${store}`
+  return [{ name, status: 'ok', summary, facts }]
+}
+
+/** Why the daemon's address is not asked: nobody listens there, or a daemon with another store. */
+async function notAsked(address: string): Promise<Check> {
+  const [{ native }, { unwrap }] = await Promise.all([import('../native/load.js'), import('../native/outcome.js')])
+  const runs = unwrap(native().probeUnix(address, process.getuid?.() ?? 0)) === 'listening'
+  if (!runs) {
+    const summary = `none at ${address}: each program asks by itself`
+    return { name: 'daemon', status: 'ok', summary, facts: { address, runs } }
+  }
+  return {
+    name: 'daemon',
+    status: 'warn',
+    summary: `the one at ${address} has another store than SE_ variables name here, and is not asked`,
+    advice: 'unset SE_STORE, SE_STORE_PATH, SE_IDENTITY and SE_CONFIG to ask it',
+    facts: { address, runs },
+  }
+}
+
+/** The plugins of the engine that would be asked. None is started. */
+async function pluginsCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  const [{ findDaemon }, { openLocalEngine }] = await Promise.all([
+    import('../client/find-daemon.js'),
+    import('../client/local-engine.js'),
+  ])
+  // What is wrong with the daemon is told already.
+  const engine = (await findDaemon(env).catch(() => undefined)) ?? (await openLocalEngine(env))
+  const plugins = await engine.listPlugins().finally(() => engine.close())
+  return plugins.map(({ name, version, pattern, enabled, status, statusMessage }) => {
+    const state = enabled ? status : 'disabled'
+    const check = {
+      name: `plugin ${name}`,
+      summary: `${version} for ${pattern}, ${state}${statusMessage === undefined ? '' : `: ${statusMessage}`}`,
+      facts: { version, pattern, enabled, status, statusMessage },
+    }
+    if (state !== 'crashed' && state !== 'retries exceeded') return { ...check, status: 'ok' }
+    const advice = `se plugins logs ${name} shows what it wrote; se plugins enable ${name} starts it again`
+    return { ...check, status: 'warn', advice }
+  })
 }

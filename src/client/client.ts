@@ -1,5 +1,14 @@
-import { secretsOf } from '../engine/create-engine.js'
-import type { Engine, Explanation, PatternResult, PluginInfo, RequestOptions } from '../engine/engine.js'
+import type {
+  Engine,
+  ExplainOptions,
+  Explanation,
+  PatternResult,
+  PluginInfo,
+  RequestOptions,
+} from '../engine/engine.js'
+import { explanationOf } from '../engine/explanation.js'
+import { checkPolicy } from '../engine/pick.js'
+import { secretsOf } from '../engine/secrets-of.js'
 import type { DaemonReply } from '../native/client.js'
 import { parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
@@ -50,9 +59,12 @@ export class Client implements Engine {
   }
 
   /** As {@link Engine.explain}; values do not leave the daemon. */
-  async explain(pattern: string, options: RequestOptions = {}): Promise<Explanation> {
-    const [result] = (await this.#batch([pattern], options, true)) as [PatternResult]
-    return explanationOf(result)
+  async explain(pattern: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const { policy, times = policy === 'newest' } = options
+    checkPolicy(policy)
+    const [result] = (await this.#batch([pattern], { ...options, times }, true)) as [PatternResult]
+    for (const secret of result.secrets) secret.dispose()
+    return explanationOf(result, options)
   }
 
   /** As {@link Engine.suggest}. */
@@ -130,10 +142,4 @@ export class Client implements Engine {
     const results = new Map(batchOf(reply, patterns).map((result) => [result.pattern, result]))
     return texts.map((text) => results.get(text) as PatternResult)
   }
-}
-
-function explanationOf({ pattern, outcomes, secrets }: PatternResult): Explanation {
-  const shown = secrets.map(({ id, plugin, createdAt }) => ({ id, plugin: plugin as string, createdAt }))
-  for (const secret of secrets) secret.dispose()
-  return { pattern, outcomes, secrets: shown }
 }

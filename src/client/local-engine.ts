@@ -1,12 +1,16 @@
-import { readConfig } from '../config/config.js'
-import { createEngine } from '../engine/create-engine.js'
+import { existsSync } from 'node:fs'
+import { type Config, readConfig } from '../config/config.js'
+import { createEngine, type EngineOptions } from '../engine/create-engine.js'
 import type { Engine } from '../engine/engine.js'
 import { keychain } from '../plugins/keychain.js'
 import type { StoreOptions } from '../store/open-store.js'
 
+/** How long a plugin that was started for this process may take to end. */
+const GRACE_MS = 500
+
 /**
  * An engine in this process, with the plugins that a daemon would have: the built-in one of the chosen store, and those
- * that are configured.
+ * that are configured. Each of these is started by the first request that overlaps its pattern, and ends with the engine.
  * @param env - As `process.env`.
  * @param options - How the store is opened.
  * @throws `SE_INVALID_CONFIG`.
@@ -15,8 +19,20 @@ export async function openLocalEngine(
   env: NodeJS.ProcessEnv,
   options: Pick<StoreOptions, 'passphrase' | 'timeoutMs'> = {},
 ): Promise<Engine> {
-  const { daemon } = await readConfig(env)
-  const plugins = [keychain(options)]
-  const names = plugins.map(({ name }) => name)
-  return createEngine({ plugins, priority: daemon.priority.filter((name) => names.includes(name)) })
+  const config = await readConfig(env)
+  const builtIn = keychain(options)
+  const isAlone = config.plugins.length === 0 && !existsSync(config.paths.pluginFolder)
+  if (isAlone) return createEngine({ plugins: [builtIn], priority: config.daemon.priority })
+  const { plugins, ...others } = await configured(config)
+  return createEngine({ ...others, plugins: [builtIn, ...plugins], priority: config.daemon.priority })
+}
+
+async function configured(config: Config): Promise<EngineOptions> {
+  const [{ AccessGate }, { configuredPlugins, disabledPlugins }] = await Promise.all([
+    import('../plugin-host/access-gate.js'),
+    import('../plugin-host/configured-plugins.js'),
+  ])
+  const gate = new AccessGate()
+  const plugins = await configuredPlugins(config, { gate, graceMs: GRACE_MS })
+  return { plugins, disabled: disabledPlugins(config), authorize: gate.authorize }
 }

@@ -1,9 +1,9 @@
 // The environment of a command to be: the process's own, env files over it, single assignments over those; then every
 // reference in it resolved. Values go from handle to handle and never become strings.
+import type { Engine } from '../engine/engine.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
 import { captureLaunch, type Launch, launchError } from '../native/process.js'
-import type { ResolveOptions } from '../resolve.js'
 import { readEnvFile } from './env-file.js'
 
 /** What a command's environment is made of. */
@@ -65,8 +65,11 @@ export function planLaunch({ words, envFiles, assignments, problems: wrong }: La
 
 /** How a launch is resolved. */
 export interface LaunchOptions {
-  /** Opens who answers, and says how long that may take. Called only when something is to be resolved. */
-  readonly open: () => Promise<Pick<ResolveOptions, 'engine' | 'timeoutMs'>>
+  /**
+   * Opens who answers, and says how long that may take. Called only when something is to be resolved. The engine is closed
+   * then, so that no plugin of this process is left to the command.
+   */
+  readonly open: () => Promise<{ engine: Engine; timeoutMs: number | undefined }>
   /** Whether the failure of one plugin refuses what others answered. */
   readonly strict: boolean
   /** Is told of plugins that failed while others answered. */
@@ -87,10 +90,11 @@ export async function resolveLaunch(
   if (variables.length > 0) {
     const { handleOf } = await import('../secret.js')
     const { deliverVariables } = await import('./variables.js')
-    const options = { ...(await open()), strict, onFailure }
+    const opened = await open()
+    const options = { ...opened, strict, onFailure }
     const unresolved = await deliverVariables(variables, options, ({ index }, secret) => {
       unwrap(launch.bind(index, handleOf(secret)))
-    })
+    }).finally(() => opened.engine.close())
     problems.push(...unresolved.map(({ name, error }) => ofVariable(name, error)))
   }
   return [...problems, ...launch.problems().map(launchError)]

@@ -74,7 +74,7 @@ export const command: Command = {
   summary: 'print the completion script of a shell',
   usage: ['bash | zsh | fish'],
   description: [
-    'The script completes commands, flags and their values, files, and the IDs of the chosen store. It never asks for ' +
+    'The script completes commands, flags and their values, files, plugins, and the IDs of the chosen store. It never asks for ' +
       'anything: where a passphrase is needed, no ID is offered.',
   ],
   flags: [],

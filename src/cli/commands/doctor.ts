@@ -8,8 +8,8 @@ export const command: Command = {
   summary: 'check what works, and say what to do',
   usage: ['[--json]'],
   description: [
-    'Looks at Node, the native part, the protection of memory, the store and the configuration, with where each setting ' +
-      'came from. A passphrase that is configured is tried. Each finding is ok, warn or fail; the exit status is 1 when one failed.',
+    'Looks at Node, the native part, the protection of memory, the configuration, with where each setting ' +
+      'came from, the store, the daemon and the plugins. A passphrase that is configured is tried. Each finding is ok, warn or fail; the exit status is 1 when one failed.',
   ],
   flags: [jsonFlag('ok, checks: a list of name, status, summary, advice, facts')],
   positionals: [],

@@ -44,7 +44,8 @@ export const command: Command = {
       import('../open-engine.js'),
     ])
     const { engine, timeoutMs } = await openCliEngine(context)
-    using secret = await resolve(`se://${id}`, { engine, timeoutMs, times: flags.has('json') })
+    const times = flags.has('json')
+    using secret = await resolve(`se://${id}`, { engine, timeoutMs, times }).finally(() => engine.close())
     const values = await import('../values.js')
     const output = flags.value('output')
     if (output !== undefined) await values.writeValueFile(output, secret)
