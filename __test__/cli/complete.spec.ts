@@ -22,7 +22,7 @@ for (const [line, expected] of [
   ['rm app/db app/k', ['app/key']],
   ['rm -- app/k', ['app/key']],
   ['get --re', ['--reveal']],
-  ['get --reveal --', ['--json', '--help']],
+  ['get --reveal --', ['--json', '--no-daemon', '--help']],
   ['get app/db --output ', 'files'],
   ['get -o ', 'files'],
   ['get --output=', 'files'],
