@@ -1,7 +1,9 @@
 // The Go programs among themselves: what the other tests take for Docker's behaviour, shown without any code of ours.
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import {
   BUILD_TIMEOUT_MS,
@@ -29,6 +31,10 @@ async function startEngine(t: ExecutionContext): Promise<{ folder: string; socke
   await engine.line(/listening/)
   return { folder, socket, engine }
 }
+
+test('the sources are formatted as gofmt does', (t) => {
+  t.is(execFileSync('gofmt', ['-l', fileURLToPath(new URL('../go/', import.meta.url))], { encoding: 'utf8' }), '')
+})
 
 test('a plugin registers with an engine, is asked by a client, and tells of its health', async (t) => {
   const { folder, socket, engine } = await startEngine(t)
