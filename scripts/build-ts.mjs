@@ -1,4 +1,4 @@
-// Builds the library (ES modules and types, by tsc) and the CLI (one CommonJS file, by esbuild) into dist/.
+// Builds the library (ES modules and types, by tsc), and the CLI and its daemon (a CommonJS file each, by esbuild) into dist/.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -7,18 +7,39 @@ import { build } from 'esbuild'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
-await build({
-  entryPoints: ['src/cli/start.ts'],
-  outfile: 'dist/cli.cjs',
+
+const common = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
   minify: true, // a quarter less to read at every start
   legalComments: 'none',
-  external: ['*.node', 'se-native-*', 'smol-toml'], // the parser for all of TOML is seldom needed
+  // The parser for all of TOML is seldom needed, and Connect only by unusual requests.
+  external: ['*.node', 'se-native-*', 'smol-toml', '@connectrpc/*', '@bufbuild/*'],
   // The loader of the addon looks from its own place, as in the library.
   define: { 'import.meta.url': 'nativeLoaderPath' },
-  banner: { js: '#!/usr/bin/env node\nconst nativeLoaderPath=__dirname+"/native/load.js";' },
+}
+const nativeLoaderPath = 'const nativeLoaderPath=__dirname+"/native/load.js";'
+
+await build({
+  ...common,
+  entryPoints: ['src/cli/start.ts'],
+  outfile: 'dist/cli.cjs',
+  banner: { js: `#!/usr/bin/env node\n${nativeLoaderPath}` },
+  plugins: [
+    {
+      name: 'daemon in a bundle of its own, which no other command reads',
+      setup({ onResolve }) {
+        onResolve({ filter: /\/daemon\/run-daemon\.js$/ }, () => ({ path: './daemon.cjs', external: true }))
+      },
+    },
+  ],
+})
+await build({
+  ...common,
+  entryPoints: ['src/daemon/run-daemon.ts'],
+  outfile: 'dist/daemon.cjs',
+  banner: { js: nativeLoaderPath },
 })
 chmodSync('dist/cli.cjs', 0o755)

@@ -47,6 +47,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/explain.js')).command,
   },
   {
+    name: 'daemon',
+    summary: 'run one engine for all programs of this user',
+    load: async () => (await import('./commands/daemon.js')).command,
+  },
+  {
     name: 'unlock',
     summary: 'open the daemon’s store for all programs',
     load: async () => (await import('./commands/unlock.js')).command,

@@ -4,6 +4,7 @@
  */
 import { posix } from 'node:path'
 import { absolutePath, type PathBase, pathBase } from '../config/paths.js'
+import { createError } from '../errors/secrets-error.js'
 
 /** The longest path of a socket in bytes, on the system that allows least (macOS; Linux: 107). */
 export const MAX_SOCKET_PATH_BYTES = 103
@@ -57,17 +58,18 @@ export function dockerEngineAddress(env: NodeJS.ProcessEnv = process.env): strin
  * Where a daemon listens: where its configuration says, else on what our clients dial, on Docker's daemon address and on
  * Docker's engine socket. None twice.
  * @param config.addresses - Absolute paths and `@` names.
+ * @throws `InvalidInputError` `SE_INVALID_CONFIG` when the configuration names none.
  */
 export function listenAddresses(
   config: { readonly addresses?: readonly string[] | undefined } = {},
   env: NodeJS.ProcessEnv = process.env,
-): string[] {
-  const addresses = config.addresses ?? [
-    dialledAddress(env),
-    dockerDaemonAddress(undefined, env),
-    dockerEngineAddress(env),
-  ]
-  return [...new Set(addresses)]
+): [string, ...string[]] {
+  const { addresses = [dialledAddress(env), dockerDaemonAddress(undefined, env), dockerEngineAddress(env)] } = config
+  const [first, ...others] = new Set(addresses)
+  if (first !== undefined) return [first, ...others]
+  throw createError('SE_INVALID_CONFIG', 'the daemon has no address to listen on', {
+    hint: 'name one with addresses in config.toml, or leave that out',
+  })
 }
 
 /** As Go's `os.UserCacheDir`, since Docker's programs ask that. */

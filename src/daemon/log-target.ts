@@ -73,21 +73,29 @@ export function descriptorTarget(fd: number): LogTarget {
   }
 }
 
-/** A target on a file of mode 0600 in a folder of mode 0700, opened with the first line and again after a failure. */
+/**
+ * Opens a file of the log at its end: mode 0600, in a folder of mode 0700.
+ * @throws when it is a link, or no file; what the system does.
+ */
+export function openLogFile(file: string): number {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
+  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  if (fstatSync(fd).isFile()) {
+    fchmodSync(fd, 0o600)
+    return fd
+  }
+  closeSync(fd)
+  throw new Error(`${file} is no file`)
+}
+
+/** A target on a file, opened with the first line and again after a failure. */
 export function fileTarget(file: string, maxBytes = MAX_LOG_BYTES): LogTarget {
   let fd: number | undefined
   let size = 0
   const open = (): number => {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
-    const opened = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
-    const stat = fstatSync(opened)
-    if (!stat.isFile()) {
-      closeSync(opened)
-      throw new Error(`${file} is no file`)
-    }
-    fchmodSync(opened, 0o600)
-    size = stat.size
+    const opened = openLogFile(file)
+    size = fstatSync(opened).size
     return opened
   }
   const close = (): void => {
