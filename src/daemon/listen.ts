@@ -35,9 +35,9 @@ export interface Listening {
 }
 
 /**
- * Listens on each address that no other program has. The first one is where our own clients ask: when another daemon of
- * ours has it, or it is not safe, nothing is listened on.
- * @throws the failure of the first address; of all, when none was left.
+ * Listens on each address that no other program has. The first is where our own clients ask: without it there is no
+ * daemon.
+ * @throws the failure of the first address.
  */
 export function listenOnAll(addresses: readonly string[], uid: number): Listening {
   const listeners: Listener[] = []
@@ -46,19 +46,22 @@ export function listenOnAll(addresses: readonly string[], uid: number): Listenin
     try {
       listeners.push(listenOn(address, uid))
     } catch (error) {
-      const isForeign = SecretsError.is(error) && error.details['holder'] === 'another program'
-      if (!SecretsError.is(error) || (address === addresses[0] && !isForeign)) {
-        for (const { fd, release } of listeners) {
-          release()
-          closeSync(fd)
-        }
+      if (address === addresses[0] || !SecretsError.is(error)) {
+        closeListeners(listeners)
         throw error
       }
       left.push({ address, error })
     }
   }
-  if (listeners.length === 0 && left[0] !== undefined) throw left[0].error
   return { listeners, left }
+}
+
+/** Closes what is not served yet. */
+export function closeListeners(listeners: readonly Listener[]): void {
+  for (const { fd, release } of listeners) {
+    release()
+    closeSync(fd)
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The user's daemon: the engine that the configuration describes, served, and kept as the configuration says. */
-import { closeSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { type Config, readConfig } from '../config/config.js'
 import { createEngine } from '../engine/create-engine.js'
@@ -17,7 +17,7 @@ import { listenAddresses } from './addresses.js'
 import { type Daemon, leftFacts, type OwnFacts, startDaemon } from './daemon.js'
 import { HeldStore } from './held-store.js'
 import { IdleWatch } from './idle-watch.js'
-import { type Listening, listenOnAll } from './listen.js'
+import { closeListeners, type Listening, listenOnAll } from './listen.js'
 import { type DaemonLog, pluginLogger } from './log.js'
 import type { DaemonDescription } from './server.js'
 
@@ -67,10 +67,7 @@ export class UserDaemon {
     try {
       await daemon.#begin(listening)
     } catch (error) {
-      for (const { fd, release } of listening.listeners) {
-        release()
-        closeSync(fd)
-      }
+      closeListeners(listening.listeners)
       throw error
     }
     return daemon
