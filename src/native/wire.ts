@@ -1,5 +1,5 @@
 import type { Outcome } from './outcome.js'
-import type { SecretHandle } from './secret.js'
+import type { SecretHandle, SecretView } from './secret.js'
 
 /** A secret as it comes over the wire. Times are milliseconds since 1970; what is not known is left out. */
 export interface WireEnvelope {
@@ -15,6 +15,8 @@ export interface WireEnvelope {
 
 /** What crates/binding/src/wire.rs exports: values as base64, JSON and protobuf, from handle to bytes and back. */
 export interface WireBinding {
+  /** Zeroed memory for a message, as values have it. `SE_LIMIT_EXCEEDED` beyond 256 MiB. */
+  wireBuffer(length: number): Outcome<SecretView>
   /**
    * Writes JSON with values in it. Each NUL character of the template, which valid JSON cannot hold, is the place of a
    * value as base64. Answers with the length; one greater than the target's means that nothing was written.

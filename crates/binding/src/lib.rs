@@ -7,9 +7,11 @@ pub mod outcome;
 pub mod process;
 pub mod protection;
 pub mod secret;
+pub mod socket;
 pub mod store;
 pub mod store_keys;
 pub mod task;
+pub mod wire;
 
 /// Zeroes every heap block when it is freed, so that copies made by dependencies (D-Bus messages, age's buffers) do not
 /// outlive their use.

@@ -170,7 +170,7 @@ impl SecretHandle {
     /// A fresh copy of the value that JavaScript can look at, until it is closed.
     #[napi(ts_return_type = "Outcome<SecretView>")]
     pub fn view(&self) -> Outcome<SecretView> {
-        Outcome::of(|| Ok(SecretView { held: Held::new(self.copy()?) }))
+        Outcome::of(|| self.copy().map(SecretView::new))
     }
 
     /// Another handle on a copy of the value.
@@ -199,6 +199,13 @@ impl SecretHandle {
 #[napi]
 pub struct SecretView {
     held: Arc<Held>,
+}
+
+impl SecretView {
+    /// Takes over a value.
+    pub fn new(value: SecretBytes) -> Self {
+        Self { held: Held::new(value) }
+    }
 }
 
 #[napi]

@@ -54,6 +54,18 @@ pub enum Code {
     CommandNotFound,
     /// The command to run cannot be executed.
     CommandNotExecutable,
+    /// No daemon answers on the socket.
+    DaemonUnreachable,
+    /// Another program listens on the socket already.
+    DaemonRunning,
+    /// The socket belongs to somebody else.
+    SocketUnsafe,
+    /// Too many at once, or an answer that is too large.
+    LimitExceeded,
+    /// The caller stopped waiting.
+    Aborted,
+    /// The answer did not come in time.
+    Timeout,
     /// A fault of this program.
     Internal,
 }
@@ -85,6 +97,12 @@ impl Code {
         Self::OutputFailure,
         Self::CommandNotFound,
         Self::CommandNotExecutable,
+        Self::DaemonUnreachable,
+        Self::DaemonRunning,
+        Self::SocketUnsafe,
+        Self::LimitExceeded,
+        Self::Aborted,
+        Self::Timeout,
         Self::Internal,
     ];
 
@@ -115,6 +133,12 @@ impl Code {
             Self::OutputFailure => "SE_OUTPUT_FAILURE",
             Self::CommandNotFound => "SE_COMMAND_NOT_FOUND",
             Self::CommandNotExecutable => "SE_COMMAND_NOT_EXECUTABLE",
+            Self::DaemonUnreachable => "SE_DAEMON_UNREACHABLE",
+            Self::DaemonRunning => "SE_DAEMON_RUNNING",
+            Self::SocketUnsafe => "SE_SOCKET_UNSAFE",
+            Self::LimitExceeded => "SE_LIMIT_EXCEEDED",
+            Self::Aborted => "SE_ABORTED",
+            Self::Timeout => "SE_TIMEOUT",
             Self::Internal => "SE_INTERNAL",
         }
     }

@@ -88,6 +88,16 @@ impl Changes {
     }
 }
 
+/// Marks every descriptor above 2 close-on-exec, those that this process was started with as well.
+pub fn close_on_exec() -> io::Result<()> {
+    for one in system::list()? {
+        if one.fd > 2 && !one.close_on_exec {
+            set_close_on_exec(one.fd, true);
+        }
+    }
+    Ok(())
+}
+
 fn set_close_on_exec(fd: c_int, on: bool) {
     // SAFETY: fcntl with integers; a descriptor that has gone is an error that matters to nobody.
     unsafe { libc::fcntl(fd, libc::F_SETFD, if on { libc::FD_CLOEXEC } else { 0 }) };
