@@ -3,9 +3,10 @@
 import type { SecretsError } from '../errors/secrets-error.js'
 import type { Pattern } from '../pattern.js'
 import { type Brought, copiesOf, failed, wipe } from './brought.js'
+import { CallContext } from './call-context.js'
 import { type Deadlines, type Due, now } from './deadlines.js'
 import { failureOf, tooSlow } from './failure.js'
-import type { Answer, PluginContext, Requester } from './plugin.js'
+import type { Answer, Requester } from './plugin.js'
 import { keyOf, type Slot } from './slot.js'
 import { take, wipeAnswers } from './take.js'
 
@@ -55,8 +56,7 @@ export class Call implements Due {
   readonly #tickets: Ticket[] = []
   #rows: Map<string, number> | undefined
   #over = false
-  #controller: AbortController | undefined
-  #abortedWith: unknown
+  readonly #context: CallContext
 
   /**
    * Asks the plugin at once. It answers later, so whoever starts the call boards it next.
@@ -70,6 +70,7 @@ export class Call implements Due {
     this.#round = round
     this.#limitMs = slot.plugin.timeoutMs ?? round.timeoutMs
     this.at = this.#began + this.#limitMs
+    this.#context = new CallContext(slot.log, round.requester, round.times)
     slot.begin(this)
     void this.#run()
   }
@@ -99,28 +100,28 @@ export class Call implements Due {
     if (place >= 0) this.#tickets.splice(place, 1)
     if (this.#tickets.length > 0 || this.#over) return
     this.#end()
-    this.#abort(reason)
+    this.#context.abort(reason)
   }
 
   /** The plugin's time is over. */
   expire(): void {
     if (this.#over) return
     const failure = tooSlow(this.#slot.plugin, this.#limitMs)
+    this.#slot.log.warn('the plugin took too long', { pattern: this.#text, timeoutMs: this.#limitMs })
     this.#patterns.forEach((_, row) => this.#fail(row, failure))
     void this.#land()
-    this.#abort(failure)
+    this.#context.abort(failure)
   }
 
   /** Asks, once more without the patterns to which a failing id belongs: one bad item hides no other. Never rejects. */
   async #run(): Promise<void> {
     const { plugin } = this.#slot
-    const context = this.#context()
     let rows = this.#patterns.map((_, row) => row)
     while (rows.length > 0) {
       const patterns = rows.map((row) => this.#patterns[row] as Pattern)
       try {
         this.#round.deadlines.add(this)
-        const answers = [...(await this.#answers(patterns, context))]
+        const answers = [...(await this.#answers(patterns))]
         if (this.#over) return wipeAnswers(answers)
         this.#round.deadlines.delete(this)
         const latencyMs = now() - this.#began
@@ -135,16 +136,17 @@ export class Call implements Due {
       } catch (error) {
         if (this.#over) return
         const failure = failureOf(plugin, error)
+        this.#slot.log.warn('the plugin failed', { pattern: this.#text, code: failure.code })
         rows = this.#blame(rows, failure)
       }
     }
     await this.#land()
   }
 
-  async #answers(patterns: readonly Pattern[], context: PluginContext): Promise<Iterable<Answer>> {
+  async #answers(patterns: readonly Pattern[]): Promise<Iterable<Answer>> {
     const { plugin } = this.#slot
-    if (plugin.getMany === undefined) return plugin.getSecrets(patterns[0] as Pattern, context)
-    return plugin.getMany(patterns, context)
+    if (plugin.getMany === undefined) return plugin.getSecrets(patterns[0] as Pattern, this.#context)
+    return plugin.getMany(patterns, this.#context)
   }
 
   /** Lets rows fail: those whose pattern matches the id that the failure names, or all. @returns the others. */
@@ -157,42 +159,19 @@ export class Call implements Due {
     return all ? [] : others
   }
 
-  // A signal costs more than all the rest of a call, so it is made only for a plugin that looks at it.
-  #context(): PluginContext {
-    const signal = (): AbortSignal => {
-      if (this.#controller === undefined) {
-        this.#controller = new AbortController()
-        if (this.#abortedWith !== undefined) this.#controller.abort(this.#abortedWith)
-      }
-      return this.#controller.signal
-    }
-    const { log } = this.#slot
-    const { requester, times } = this.#round
-    return {
-      log,
-      requester,
-      times,
-      get signal() {
-        return signal()
-      },
-    }
-  }
-
-  #abort(reason: unknown): void {
-    this.#abortedWith = reason
-    this.#controller?.abort(reason)
-  }
-
   #fail(row: number, failure: SecretsError): void {
     this.#brought[row] ??= failed(failure, now() - this.#began)
   }
 
   #report({ length }: readonly string[]): void {
     if (length === 0) return
-    this.#slot.log.warn('answers outside of what was asked, or of the plugin’s own pattern, were dropped', {
-      pattern: this.#patterns.length === 1 ? this.#patterns[0]?.text : undefined,
-      dropped: length,
-    })
+    const what = 'answers outside of what was asked, or of the plugin’s own pattern, were dropped'
+    this.#slot.log.warn(what, { pattern: this.#text, dropped: length })
+  }
+
+  /** What is asked for, for the log. */
+  get #text(): string {
+    return this.#patterns.length === 1 ? String(this.#patterns[0]) : `${this.#patterns.length} patterns`
   }
 
   #end(): void {
