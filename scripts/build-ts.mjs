@@ -1,12 +1,14 @@
 // Builds the library (ES modules and types, by tsc), and the CLI and its daemon (a CommonJS file each, by esbuild) into dist/.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
-rmSync('dist', { recursive: true, force: true })
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+// Built beside and put in place at the end, so that what is there can be used until then.
+const folder = `node_modules/.dist-${process.pid}`
+const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', folder]
+execFileSync(process.execPath, tsc, { stdio: 'inherit' })
 
 const common = {
   bundle: true,
@@ -25,7 +27,7 @@ const nativeLoaderPath = 'const nativeLoaderPath=__dirname+"/native/load.js";'
 await build({
   ...common,
   entryPoints: ['src/cli/start.ts'],
-  outfile: 'dist/cli.cjs',
+  outfile: `${folder}/cli.cjs`,
   banner: { js: `#!/usr/bin/env node\n${nativeLoaderPath}` },
   plugins: [
     {
@@ -39,7 +41,9 @@ await build({
 await build({
   ...common,
   entryPoints: ['src/daemon/run-daemon.ts'],
-  outfile: 'dist/daemon.cjs',
+  outfile: `${folder}/daemon.cjs`,
   banner: { js: nativeLoaderPath },
 })
-chmodSync('dist/cli.cjs', 0o755)
+chmodSync(`${folder}/cli.cjs`, 0o755)
+rmSync('dist', { recursive: true, force: true })
+renameSync(folder, 'dist')
