@@ -1,0 +1,26 @@
+// The usual requests of GetSecrets, recognised without a parser. What is written in any other way (escapes, further
+// fields, none at all, no text) is not decided here: Connect's own parsers say what it is.
+import type { WireForm } from '../../wire/body.js'
+
+const JSON_REQUEST =
+  /^[ \t\r\n]*\{[ \t\r\n]*"pattern"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z0-9._:*/-]*)"[ \t\r\n]*\}[ \t\r\n]*$/
+const PLAIN = /^[A-Za-z0-9._:*/-]*$/
+// Field 1, length-delimited.
+const TAG = 0x0a
+
+/** The pattern of a usual `resolver.v1.GetSecretsRequest`; it may still be no pattern. Undefined for any other body. */
+export function requestPattern(form: WireForm, body: Buffer): string | undefined {
+  return form === 'json' ? JSON_REQUEST.exec(body.toString('latin1'))?.[1] : protoPattern(body)
+}
+
+function protoPattern(body: Buffer): string | undefined {
+  if (body[0] !== TAG || body.length < 2) return undefined
+  // A length of one byte, or of two: more than a pattern may have is none of the usual ones.
+  const low = body[1] as number
+  const high = low < 128 ? 0 : body[2]
+  if (high === undefined || high >= 128) return undefined
+  const start = low < 128 ? 2 : 3
+  if (body.length !== start + (low & 127) + (high << 7)) return undefined
+  const pattern = body.toString('latin1', start)
+  return PLAIN.test(pattern) ? pattern : undefined
+}

@@ -1,0 +1,237 @@
+// The daemon's HTTP server: who is let in, what it bears, and how it stops. What is answered is rpc/.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Requester } from '../engine/plugin.js'
+import { Connection } from './connection.js'
+import { type DaemonLimits, DEFAULT_LIMITS, limitExceeded, SPARE_CONNECTIONS } from './limits.js'
+import type { DaemonLog } from './log.js'
+import { peerOf } from './peer.js'
+import { refuseRequest } from './refuse-request.js'
+import { Call, type CallHost } from './rpc/call.js'
+import { createDispatcher, type Route, type Served } from './rpc/dispatch.js'
+
+export type { DaemonDescription } from './rpc/dispatch.js'
+
+/** What a server is made of. */
+export interface DaemonServerOptions extends Served {
+  readonly log: DaemonLog
+  /**
+   * Takes a connection over that becomes a plugin's session: the 101 is written already.
+   * @param head - What came after the request.
+   */
+  onHijack(socket: Socket, head: Buffer, requester: Requester): void
+  /** The users that are let in. */
+  readonly allowedUids: readonly number[]
+  readonly limits?: Partial<DaemonLimits> | undefined
+}
+
+/** A server on any number of sockets. */
+export interface DaemonServer {
+  /** Serves a listening socket, which belongs to the server from then on. */
+  listen(fd: number): void
+  /** How many requests are under way. */
+  readonly activeRequests: number
+  /**
+   * Stops accepting, and lets what runs finish: requests that have begun to arrive are answered, each connection closes
+   * after its last answer, and idle ones at once. Sessions of plugins go on. What has not finished in time is cut off.
+   */
+  drain(timeoutMs: number): Promise<void>
+  /** Closes everything at once, sessions of plugins as well. */
+  close(): Promise<void>
+}
+
+/** Makes a server that listens nowhere yet. */
+export function createDaemonServer(options: DaemonServerOptions): DaemonServer {
+  return new HttpServer(options)
+}
+
+/** How many connections may wait to be accepted. */
+const BACKLOG = 511
+/** Between two log lines about connections that were refused. */
+const REFUSALS_MS = 1000
+
+class HttpServer implements DaemonServer, CallHost {
+  readonly log: DaemonLog
+  readonly limits: DaemonLimits
+  draining = false
+  pendingBytes = 0
+  activeRequests = 0
+  readonly #options: DaemonServerOptions
+  readonly #dispatch: Route
+  readonly #servers = new Set<Server>()
+  readonly #connections = new Map<Socket, Connection>()
+  readonly #sweeper: NodeJS.Timeout
+  #stirred: (() => void) | undefined
+  #arrivals = 0
+  #refusals = 0
+  #refusedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: DaemonServerOptions) {
+    this.#options = options
+    this.log = options.log
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#dispatch = createDispatcher(options)
+    this.#sweeper = setInterval(() => this.#closeStuck(), this.limits.answerTimeoutMs / 4).unref()
+  }
+
+  listen(fd: number): void {
+    const { limits } = this
+    const server = createServer({
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 4),
+    })
+    // Before Node's own listener, which begins to read.
+    server.prependListener('connection', (socket) => this.#admit(socket))
+    server.on('request', (request, response) => this.#answer(request, response))
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
+    server.on('clientError', (error, socket) => this.#refuse(error, socket))
+    server.on('error', (error) => this.log.event('error', 'a socket failed', { reason: error.message }))
+    server.on('close', () => this.#servers.delete(server))
+    this.#servers.add(server)
+    server.listen({ fd, backlog: BACKLOG })
+  }
+
+  done(): void {
+    this.activeRequests -= 1
+    this.#stirred?.()
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.draining = true
+    await this.#takeArrived()
+    for (const server of this.#servers) server.close()
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      this.#stirred?.()
+    }, timeoutMs)
+    for (;;) {
+      for (const connection of this.#served()) if (late || connection.idle) connection.socket.destroy()
+      if (this.#served().length === 0) break
+      await new Promise<void>((resolve) => {
+        this.#stirred = resolve
+      })
+    }
+    clearTimeout(timer)
+    clearInterval(this.#sweeper)
+  }
+
+  async close(): Promise<void> {
+    this.draining = true
+    clearInterval(this.#sweeper)
+    const closed = [...this.#servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
+    for (const socket of this.#connections.keys()) socket.destroy()
+    await Promise.all(closed)
+  }
+
+  /**
+   * Waits until what was sent before now is read. It is in the kernel's buffers, also on connections that were not accepted
+   * yet: a turn of the event loop accepts one of them.
+   */
+  async #takeArrived(): Promise<void> {
+    for (let turns = 0; turns < BACKLOG; turns++) {
+      const before = this.#arrivals
+      for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve))
+      if (this.#arrivals === before) return
+    }
+  }
+
+  /** The connections that speak HTTP. */
+  #served(): Connection[] {
+    return [...this.#connections.values()].filter(({ hijacked }) => !hijacked)
+  }
+
+  #admit(socket: Socket): void {
+    let peer: ReturnType<typeof peerOf>
+    try {
+      peer = peerOf(socket)
+    } catch {
+      this.#turnAway(socket, 'its user cannot be told', {})
+      return
+    }
+    const { uid, pid } = peer
+    if (!this.#options.allowedUids.includes(uid)) {
+      this.#turnAway(socket, 'its user may not use this daemon', { uid, pid })
+      return
+    }
+    this.#arrivals += 1
+    const surplus = this.#connections.size - this.limits.maxConnections
+    if (surplus >= SPARE_CONNECTIONS) {
+      this.#turnAway(socket, 'there are too many', { uid, pid })
+      return
+    }
+    const connection = new Connection(socket, peer, surplus >= 0)
+    this.#connections.set(socket, connection)
+    socket.once('close', () => {
+      this.#connections.delete(socket)
+      connection.hangUp()
+      this.#stirred?.()
+    })
+  }
+
+  // One line a second at most: whoever is refused must not fill the disk.
+  #turnAway(socket: Socket, reason: string, peer: { uid?: number; pid?: number | undefined }): void {
+    socket.destroy()
+    this.#refusals += 1
+    const now = performance.now()
+    if (now - this.#refusedAt < REFUSALS_MS) return
+    this.log.event('warn', 'a connection was refused', { reason, ...peer, refusals: this.#refusals })
+    this.#refusals = 0
+    this.#refusedAt = now
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.#connections.get(request.socket) as Connection
+    const call = new Call(this, connection, request, response)
+    this.activeRequests += 1
+    this.#arrivals += 1
+    const { maxConnections, maxRequests } = this.limits
+    try {
+      if (connection.surplus)
+        throw limitExceeded('maxConnections', `there are ${maxConnections} connections already`, maxConnections)
+      if (this.activeRequests > maxRequests)
+        throw limitExceeded('maxRequests', `${maxRequests} requests are under way already`, maxRequests)
+      this.#dispatch(call)
+    } catch (error) {
+      call.fail(error)
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const connection = this.#connections.get(socket) as Connection
+    socket.on('error', () => socket.destroy())
+    const { method, url, headers } = request
+    const wanted = method === 'GET' && url === '/hijack' && headers.upgrade?.toLowerCase() === 'tcp'
+    if (!wanted || this.draining || connection.surplus) {
+      const [status, reason] = wanted
+        ? ['503 Service Unavailable', 'no more connections are taken']
+        : ['404 Not Found', 'only GET /hijack can be upgraded, to tcp']
+      socket.end(
+        `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length + 1}\r\nConnection: close\r\n\r\n${reason}\n`,
+      )
+      return
+    }
+    connection.hijacked = true
+    socket.setTimeout(0)
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n')
+    this.#options.onHijack(socket, head, connection.requester)
+  }
+
+  #refuse(error: Error & { code?: string }, socket: Duplex): void {
+    const connection = this.#connections.get(socket as Socket)
+    const answered = [...(connection?.calls ?? [])].some(({ answeredAt }) => answeredAt !== undefined)
+    refuseRequest(error, socket, answered, this.limits)
+  }
+
+  // A caller that does not read its answer keeps the memory of it.
+  #closeStuck(): void {
+    const oldest = performance.now() - this.limits.answerTimeoutMs
+    for (const { socket, calls } of this.#connections.values()) {
+      for (const { answeredAt } of calls) if (answeredAt !== undefined && answeredAt < oldest) socket.destroy()
+    }
+  }
+}
