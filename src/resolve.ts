@@ -12,7 +12,7 @@ import type { SecretSink } from './secret-sink.js'
 
 /** How to resolve. */
 export interface ResolveOptions extends RequestOptions {
-  /** Who answers; by default an engine with the built-in plugin of the chosen store. */
+  /** Who answers; by default the user's daemon where one runs, else an engine in this process with the same plugins. */
   readonly engine?: Engine | undefined
   /** Which secret is meant when there are several answers. Default `unique`. */
   readonly policy?: Policy | undefined

@@ -1,6 +1,8 @@
 // What the types promise, checked by the compiler: every @ts-expect-error must be an error.
 import {
+  type Client,
   type CodesByClass,
+  connect,
   createEngine,
   definePlugin,
   type Engine,
@@ -62,6 +64,17 @@ export async function promises(): Promise<void> {
 
   const engine: Engine = await createEngine({ plugins: [keychain({ store }), keychain({ kind: 'file' })] })
   await engine.close()
+  const client = await connect({ socket: '/run/se.sock', timeoutMs: 1000 })
+  same<typeof client, Client>(true)
+  const faces: Engine[] = [engine, client]
+  await resolve('se://a', { engine: faces[1] })
+  await client.explain('a', { policy: 'first' })
+  // @ts-expect-error only connect() makes a client
+  new Client()
+  // @ts-expect-error a passphrase is a Secret
+  await client.unlock('text')
+  // @ts-expect-error a misspelled option
+  await connect({ path: '/run/se.sock' })
   // @ts-expect-error getSecrets is missing
   definePlugin({ name: 'p', version: 'v1.0.0', pattern: '**' })
   // @ts-expect-error an answer has an id

@@ -92,7 +92,7 @@ Examples:
   se ls
   se store
 
-Exit status: 0 done, 1 failed, 2 wrong use, 3 not found, 4 locked or denied, 5 store unreachable.
+Exit status: 0 done, 1 failed, 2 wrong use, 3 not found, 4 locked or denied, 5 unreachable.
 se run: 125 failed by itself, 126 cannot execute the command, 127 did not find it.
 `
 }

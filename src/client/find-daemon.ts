@@ -42,7 +42,9 @@ export async function findDaemon(env: NodeJS.ProcessEnv): Promise<Client | undef
   return undefined
 }
 
-function isAbsent(address: string): boolean {
+/** Whether nothing is at an address, without asking it: daemons that end remove their sockets. */
+export function isAbsent(address: string): boolean {
+  if (address.startsWith('@')) return false
   try {
     return lstatSync(address, { throwIfNoEntry: false }) === undefined
   } catch {
