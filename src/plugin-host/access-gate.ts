@@ -1,0 +1,77 @@
+/** Access control modules: plugins that are asked, before anything else is, who may read what. */
+import type { Requester } from '../engine/plugin.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
+import type { Pattern } from '../pattern.js'
+import type { PluginSession } from '../session/plugin-session.js'
+
+/** How long a module may take. */
+const TIMEOUT_MS = 10_000
+
+/** A plugin that is launched, and perhaps such a module. */
+export interface LaunchedModule {
+  readonly name: string
+  /** Whether it is one, as far as is known: one that does not run refuses everything. */
+  isModule(): boolean
+  /** Its session; starts it. */
+  session(signal: AbortSignal): Promise<PluginSession>
+}
+
+/** Who asks, and until when the answer is wanted. */
+export interface AccessContext {
+  readonly requester: Requester
+  readonly signal: AbortSignal | undefined
+}
+
+/** All access control modules of an engine. Without one everything is allowed. */
+export class AccessGate {
+  readonly #sessions = new Set<PluginSession>()
+  readonly #launched = new Set<LaunchedModule>()
+
+  /** Adds a module that is connected. It leaves when its session ends. */
+  addSession(session: PluginSession): void {
+    this.#sessions.add(session)
+    void session.closed.then(() => this.#sessions.delete(session))
+  }
+
+  /** Adds a launched plugin. Answers with the function that takes it out. */
+  addLaunched(module: LaunchedModule): () => void {
+    this.#launched.add(module)
+    return () => this.#launched.delete(module)
+  }
+
+  /**
+   * Asks every module for every pattern, all at once: the engine's `authorize`.
+   * @throws `SE_ACCESS_DENIED` when one refuses, or cannot be asked.
+   */
+  readonly authorize = async (patterns: readonly Pattern[], { requester, signal }: AccessContext): Promise<void> => {
+    const launched = [...this.#launched].filter((module) => module.isModule())
+    if (this.#sessions.size === 0 && launched.length === 0) return
+    const limit = AbortSignal.timeout(TIMEOUT_MS)
+    const until = signal === undefined ? limit : AbortSignal.any([signal, limit])
+    const ask = async (name: string, session: Promise<PluginSession> | PluginSession): Promise<void> => {
+      const decisions = patterns.map(async ({ text }) => {
+        let allowed: boolean
+        try {
+          allowed = await (await session).checkAccess(text, requester, until)
+        } catch (cause) {
+          signal?.throwIfAborted()
+          throw refused(name, text, 'could not be asked', cause)
+        }
+        if (!allowed) throw refused(name, text, 'does not allow it')
+      })
+      await Promise.all(decisions)
+    }
+    await Promise.all([
+      ...[...this.#sessions].map((session) => ask(session.name, session)),
+      ...launched.map((module) => ask(module.name, module.session(until))),
+    ])
+  }
+}
+
+function refused(plugin: string, pattern: string, reason: string, cause?: unknown): SecretsError {
+  return createError('SE_ACCESS_DENIED', `access to ${pattern} is refused: the plugin ${plugin} ${reason}`, {
+    hint: 'se plugins ls shows how it is doing',
+    details: { plugin, pattern },
+    cause,
+  })
+}

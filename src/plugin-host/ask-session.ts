@@ -1,0 +1,68 @@
+/** Asks a plugin over its session for several patterns. */
+import type { Pattern } from '../pattern.js'
+import type { Secret } from '../secret.js'
+import type { PluginSession } from '../session/plugin-session.js'
+
+/** How many questions a plugin has at once. */
+const AT_ONCE = 16
+
+/** How to ask. */
+export interface AskOptions {
+  /** What the plugin is asked for at most, where that is less than it registered. */
+  readonly limit: Pattern | undefined
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+  /** Is told of an id that the plugin answered with outside of what it registered. */
+  onForeign(id: string): void
+}
+
+/**
+ * Asks for each pattern that overlaps what the plugin registered. A secret that several patterns match comes once.
+ * @throws the first failure; what others brought is wiped.
+ */
+export async function askSession(
+  session: PluginSession,
+  patterns: readonly Pattern[],
+  { limit, signal, timeoutMs, onForeign }: AskOptions,
+): Promise<Secret[]> {
+  const own = session.pattern
+  if (own === undefined) return []
+  const questions = new Map<string, Pattern>()
+  for (const pattern of patterns) {
+    if (!own.overlaps(pattern)) continue
+    const question = narrower(narrower(pattern, limit), own)
+    questions.set(question.text, question)
+  }
+  const asked = [...questions.values()]
+  const answers: Secret[][] = asked.map(() => [])
+  const failures: unknown[] = []
+  let next = 0
+  const askNext = async (): Promise<void> => {
+    for (let turn = next++; turn < asked.length && failures.length === 0; turn = next++) {
+      try {
+        answers[turn] = await session.getSecrets((asked[turn] as Pattern).text, { signal, timeoutMs })
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, asked.length) }, askNext))
+  if (failures.length > 0) {
+    for (const secret of answers.flat()) secret.dispose()
+    throw failures[0]
+  }
+  return answers.flatMap((secrets, turn) =>
+    secrets.filter((secret) => {
+      const isOwn = own.matches(secret.id)
+      if (!isOwn) onForeign(secret.id)
+      if (isOwn && !asked.slice(0, turn).some((earlier) => earlier.matches(secret.id))) return true
+      secret.dispose()
+      return false
+    }),
+  )
+}
+
+/** The one of two patterns that the other includes; the first where neither does. */
+function narrower(pattern: Pattern, other: Pattern | undefined): Pattern {
+  return other !== undefined && pattern.includes(other) ? other : pattern
+}

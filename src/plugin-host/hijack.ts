@@ -1,0 +1,146 @@
+/** Plugins that connect by themselves: `GET /hijack` on the daemon's socket, which is theirs from then on. */
+import type { Duplex } from 'node:stream'
+import type { LocalEngine } from '../engine/engine.js'
+import { makePlugin, type PluginContext, type PluginLogger, type Requester } from '../engine/plugin.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
+import type { Pattern } from '../pattern.js'
+import type { PluginSession } from '../session/plugin-session.js'
+import type { Registration } from '../session/registration.js'
+import type { AccessGate } from './access-gate.js'
+import { askSession } from './ask-session.js'
+import { systemClock, within } from './clock.js'
+import type { AcceptSession } from './host-options.js'
+import type { PluginStates } from './plugin-states.js'
+
+/** What the handler needs beside the engine. */
+export interface HijackOptions {
+  /** Takes plugins that decide about access. */
+  readonly gate: AccessGate
+  /** Which plugins are disabled. */
+  readonly states: PluginStates
+  /** Takes a plugin's socket and answers with its session. */
+  readonly accept?: AcceptSession
+}
+
+/** What a request may take: the engine's limit. */
+const TIMEOUT_MS = 10_000
+/** How long a plugin has to shut down before its session is closed. */
+const GRACE_MS = 2000
+
+/**
+ * Makes the function that takes a connection of which the daemon has answered the upgrade. A plugin that registers is added
+ * to the engine, and taken out when its session ends. One whose name is taken, or that does not register in time, is told
+ * why and cut off.
+ */
+export function hijackHandler(
+  engine: LocalEngine,
+  log: PluginLogger,
+  { gate, states, accept = acceptLater }: HijackOptions,
+): (socket: Duplex, head: Buffer, requester: Requester) => void {
+  // Names of modules, also of those whose registration is not answered yet.
+  const modules = new Set<string>()
+
+  const admit = async (registration: Registration): Promise<Dialled> => {
+    const { name, kind } = registration
+    if (kind === 'access control') {
+      const isTaken = modules.has(name) || (await engine.listPlugins()).some((plugin) => plugin.name === name)
+      if (isTaken || modules.has(name)) {
+        throw createError('SE_PLUGIN_DUPLICATE', `there is a plugin ${name} already`, { details: { plugin: name } })
+      }
+      modules.add(name)
+      return {
+        registration,
+        connected: (session) => gate.addSession(session),
+        leave: async () => void modules.delete(name),
+      }
+    }
+    const { plugin, connected, lost } = dialledPlugin(registration, states)
+    engine.addPlugin(plugin)
+    if (states.disabled().includes(name)) await engine.disablePlugin(name)
+    const leave = async (): Promise<void> => {
+      lost()
+      await engine.removePlugin(name)
+    }
+    return { registration, connected, leave }
+  }
+
+  const take = async (socket: Duplex, head: Buffer, { pid, path }: Requester): Promise<void> => {
+    let dialled: Dialled | undefined
+    try {
+      const session = await accept(socket, {
+        head,
+        admit: async (registration) => {
+          dialled = await admit(registration)
+        },
+      })
+      dialled?.connected(session)
+      const facts = { plugin: session.name, version: session.version, kind: session.kind, pid, path }
+      log.info('a plugin connected', facts)
+      await session.closed
+      log.info('a plugin left', facts)
+    } catch (error) {
+      const facts = SecretsError.is(error) ? { code: error.code, reason: error.message } : {}
+      log.warn('a plugin was refused', { plugin: dialled?.registration.name, pid, path, ...facts })
+    } finally {
+      socket.destroy()
+      await dialled?.leave().catch(() => {}) // the engine was closed
+    }
+  }
+  return (socket, head, requester) => void take(socket, head, requester)
+}
+
+const acceptLater: AcceptSession = async (socket, options) =>
+  (await import('../session/plugin-session.js')).acceptSession(socket, options)
+
+/** A plugin that is being connected. */
+interface Dialled {
+  readonly registration: Registration
+  connected(session: PluginSession): void
+  leave(): Promise<void>
+}
+
+/** A plugin whose session is there in a moment: its name is taken before its registration is answered. */
+function dialledPlugin({ name, version, pattern }: Registration, states: PluginStates) {
+  let session: PluginSession | undefined
+  let arrive: (session: PluginSession) => void = () => {}
+  let fail: (error: SecretsError) => void = () => {}
+  const coming = new Promise<PluginSession>((resolve, reject) => {
+    arrive = resolve
+    fail = reject
+  })
+  coming.catch(() => {}) // perhaps nobody waits
+  const ask = async (patterns: Parameters<typeof askSession>[1], { signal, log }: PluginContext) =>
+    askSession(session ?? (await coming), patterns, {
+      limit: undefined,
+      signal,
+      timeoutMs: TIMEOUT_MS,
+      onForeign: (id) => log.warn('a plugin answered outside of its pattern', { plugin: name, id }),
+    })
+  const plugin = makePlugin(
+    {
+      name,
+      version,
+      pattern: (pattern as Pattern).text,
+      getSecrets: (wanted, context) => ask([wanted], context),
+      getMany: ask,
+      async close() {
+        if (session === undefined) return
+        const ended = Promise.race([session.shutdown().catch(() => {}), session.closed])
+        await within(systemClock, GRACE_MS, ended)
+        session.close()
+      },
+    },
+    false,
+  )
+  const setEnabled = async (enabled: boolean) => states.setEnabled(name, enabled)
+  return {
+    plugin: Object.freeze({ ...plugin, setEnabled }),
+    connected(arrived: PluginSession): void {
+      session = arrived
+      arrive(arrived)
+    },
+    lost(): void {
+      fail(createError('SE_PLUGIN_UNAVAILABLE', 'the plugin left', { details: { plugin: name } }))
+    },
+  }
+}

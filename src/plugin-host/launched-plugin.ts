@@ -1,0 +1,172 @@
+/** A plugin that the engine launches: its process is started when it is needed, and kept running. */
+import type { PluginConfig } from '../config/tables.js'
+import { makePlugin, type Plugin, type PluginContext, type PluginState } from '../engine/plugin.js'
+import { createError } from '../errors/secrets-error.js'
+import { type Pattern, parsePattern } from '../pattern.js'
+import type { Secret } from '../secret.js'
+import type { PluginSession } from '../session/plugin-session.js'
+import type { Registration } from '../session/registration.js'
+import { askSession } from './ask-session.js'
+import { systemClock } from './clock.js'
+import type { HostOptions } from './host-options.js'
+import { KeepAlive } from './keep-alive.js'
+import { pluginEnvironment } from './plugin-environment.js'
+import { PluginLog, pluginLogFile } from './plugin-log.js'
+import { Supervisor } from './supervisor.js'
+
+/** A plugin with a process that can be started before it is needed. */
+export interface HostedPlugin extends Plugin {
+  /** What it was made of; a change of it needs another plugin. */
+  readonly config: PluginConfig
+  /** Starts it, unless it is disabled. Waits for nothing. */
+  start(): void
+}
+
+/** What a request may take where the plugin has no limit of its own: the engine's. */
+const TIMEOUT_MS = 10_000
+const GRACE_MS = 2000
+const UNKNOWN_VERSION = 'v0.0.0'
+
+/**
+ * A plugin in a process of its own that speaks Docker's protocol for plugins over a socket, its descriptor 3.
+ *
+ * - It is started by the first request, or by `start`, and has five seconds to register. One that ends by itself is started
+ *   again after 2, 4, 8, 16 and 32 seconds; having run for a minute forgives what was before. Then its status is
+ *   `retries exceeded`, until it is enabled again.
+ * - Requests wait for it while it is started again, where that comes within their limit. Otherwise they fail with
+ *   `SE_PLUGIN_UNAVAILABLE`.
+ * - Its pattern is the configured one, else what it registered last, else `**`. It is asked only for what overlaps both.
+ * - Its environment is that of {@link pluginEnvironment}; its output goes to a log of its own.
+ */
+export function launchedPlugin(config: PluginConfig, options: HostOptions): HostedPlugin {
+  return new LaunchedPlugin(config, options).plugin
+}
+
+class LaunchedPlugin {
+  readonly plugin: HostedPlugin
+  readonly #config: PluginConfig
+  readonly #options: HostOptions
+  readonly #limit: Pattern | undefined
+  readonly #supervisor: Supervisor
+  readonly #log: PluginLog
+  readonly #keepAlive = new KeepAlive()
+  readonly #unlist: () => void
+  #enabled: boolean
+  /** Its pattern, as it is known now. */
+  #pattern: Pattern
+  #version: string
+
+  constructor(config: PluginConfig, options: HostOptions) {
+    const { name } = config
+    const known = options.states.known(name)
+    this.#config = config
+    this.#options = options
+    this.#limit = config.pattern === undefined ? undefined : parsePattern(config.pattern)
+    this.#pattern = this.#limit ?? parsePattern(known?.pattern ?? '**')
+    this.#version = known?.version ?? UNKNOWN_VERSION
+    this.#enabled = !options.states.disabled().includes(name)
+    this.#log = new PluginLog(pluginLogFile(options.logFolder, name))
+    this.#supervisor = new Supervisor({
+      name,
+      command: config.command,
+      env: pluginEnvironment(config.env),
+      log: this.#log,
+      accept: options.accept,
+      clock: options.clock ?? systemClock,
+      graceMs: options.graceMs ?? GRACE_MS,
+      admit: (registration) => this.#admit(registration),
+      onChange: (state) => this.#tell(state),
+    })
+    this.#unlist = options.gate.addLaunched({
+      name,
+      isModule: () => this.#enabled && options.states.known(name)?.kind === 'access control',
+      session: (signal) => this.#session(signal),
+    })
+    this.plugin = this.#face()
+  }
+
+  /** The plugin, whose version and pattern are what is known at the time. */
+  #face(): HostedPlugin {
+    const { name, timeoutMs, cacheTtlMs } = this.#config
+    const plugin = makePlugin(
+      {
+        name,
+        version: this.#version,
+        pattern: this.#pattern.text,
+        timeoutMs,
+        cacheTtlMs,
+        getSecrets: (pattern, context) => this.#ask([pattern], context),
+        getMany: (patterns, context) => this.#ask(patterns, context),
+        close: () => this.#close(),
+      },
+      false,
+    )
+    const current = {
+      version: { get: () => this.#version, enumerable: true },
+      pattern: { get: () => this.#pattern.text, enumerable: true },
+      parsedPattern: { get: () => this.#pattern, enumerable: true },
+    }
+    const own = {
+      config: this.#config,
+      start: () => {
+        if (this.#enabled) this.#supervisor.start()
+      },
+      state: () => this.#state(),
+      setEnabled: (enabled: boolean) => this.#setEnabled(enabled),
+    }
+    return Object.freeze(Object.defineProperties({ ...plugin, ...own }, current))
+  }
+
+  async #ask(patterns: readonly Pattern[], { signal, log }: PluginContext): Promise<Secret[]> {
+    return this.#keepAlive.during(async () => {
+      const session = await this.#session(signal)
+      return askSession(session, patterns, {
+        limit: this.#limit,
+        signal,
+        timeoutMs: this.#config.timeoutMs ?? TIMEOUT_MS,
+        onForeign: (id) => log.warn('a plugin answered outside of its pattern', { plugin: session.name, id }),
+      })
+    })
+  }
+
+  #session(signal: AbortSignal): Promise<PluginSession> {
+    return this.#supervisor.session(this.#config.timeoutMs ?? TIMEOUT_MS, signal)
+  }
+
+  #admit({ version, pattern, kind }: Registration): void {
+    const { name } = this.#config
+    if (this.#limit !== undefined && pattern !== undefined && !this.#limit.overlaps(pattern)) {
+      throw createError('SE_PLUGIN_INVALID', `it registers ${pattern}, and is configured for ${this.#limit}`, {
+        hint: `change the pattern of [plugins.${name}] in config.toml`,
+        details: { plugin: name, registered: pattern.text, configured: this.#limit.text },
+      })
+    }
+    this.#version = version
+    if (this.#limit === undefined && pattern !== undefined) this.#pattern = pattern
+    this.#options.states.remember(name, { version, pattern: pattern?.text, kind })
+  }
+
+  #state(): PluginState {
+    return this.#enabled ? this.#supervisor.state : { status: 'stopped', message: 'is disabled' }
+  }
+
+  async #setEnabled(enabled: boolean): Promise<void> {
+    this.#options.states.setEnabled(this.#config.name, enabled)
+    this.#enabled = enabled
+    await (enabled ? this.#supervisor.restart() : this.#supervisor.stop('is disabled'))
+  }
+
+  async #close(): Promise<void> {
+    this.#unlist()
+    await this.#keepAlive.during(async () => {
+      await this.#supervisor.stop('the engine was closed')
+      await this.#log.finish()
+    })
+  }
+
+  #tell({ status, message }: PluginState): void {
+    const facts = { plugin: this.#config.name, status, reason: message }
+    if (status === 'crashed' || status === 'retries exceeded') this.#options.log.warn('a plugin ended', facts)
+    else this.#options.log.info('a plugin changed', facts)
+  }
+}
