@@ -102,11 +102,12 @@ async function run(
   try {
     const [exit] = await Promise.all([child.exited, printed.read(child)])
     signal.throwIfAborted()
+    // It was ended for that.
+    if (printed.isTooMuch) throw tooMuch(config.name)
     if (exit.code !== 0) {
       log.note(describeExit(exit))
       throw failure('SE_PLUGIN_FAILURE', `its program ${describeExit(exit)}`, config.name, { status: exit.code })
     }
-    if (printed.isTooMuch) throw tooMuch(config.name)
     return secretsOf(printed.bytes, config.name)
   } finally {
     signal.removeEventListener('abort', kill)
