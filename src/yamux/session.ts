@@ -110,6 +110,8 @@ export class YamuxSession {
     this.#keepAlive = setInterval(() => void this.ping().catch(() => undefined), options.keepAliveMs ?? 30_000)
     this.#keepAlive.unref()
     if (socket.destroyed) gone()
+    // Whoever read from it before may have paused it.
+    else socket.resume()
   }
 
   /** How many streams are open. */
@@ -286,7 +288,10 @@ export class YamuxSession {
     socket.cork()
     socket.write(header(DATA, flags, id, length))
     const last = pieces.length - 1
-    for (const [index, piece] of pieces.entries()) socket.write(piece, index === last ? sent : undefined)
+    // A peer that is gone may be known by a write that fails, before the socket says so.
+    const written = (error?: Error | null): void =>
+      sent(error == null ? error : (this.#ended ?? unavailable('the connection ended', error)))
+    for (const [index, piece] of pieces.entries()) socket.write(piece, index === last ? written : undefined)
     socket.uncork()
   }
 
