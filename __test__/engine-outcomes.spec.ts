@@ -2,11 +2,14 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Deadlines, now } from '../src/engine/deadlines.js'
 import {
+  AccessError,
   type Answer,
+  CancelledError,
   createEngine,
   definePlugin,
   keychain,
-  Secret,
+  parsePattern,
+  type Secret,
   type SecretsError,
   StoreError,
 } from '../src/index.js'
