@@ -1,5 +1,6 @@
 //! The Node-API face of the crates: converts and exports, decides nothing.
 
+pub mod client;
 mod held;
 pub mod matcher;
 mod metadata;

@@ -14,6 +14,9 @@ use crate::metadata::Metadata;
 use crate::outcome::Outcome;
 use crate::secret::{SecretHandle, SecretView};
 
+/// The most secrets of an answer.
+#[cfg(unix)]
+pub(crate) const MAX_ENVELOPES: usize = 100_000;
 /// The longest message: 256 MiB.
 const MAX_MESSAGE_BYTES: u32 = 256 << 20;
 

@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn values_of_every_length_come_back() {
-        for len in (0..100).chain([1023, 1024, 1025, 100_000]) {
+        for len in (0..100_usize).chain([1023, 1024, 1025, 100_000]) {
             let value: Vec<u8> = (0..len).map(|at| (at * 7 % 256) as u8).collect();
             let mut text = vec![0; len.div_ceil(3) * 4];
             let mut output = Output::new(&mut text);

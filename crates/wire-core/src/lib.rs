@@ -5,7 +5,11 @@
 
 mod answer_lines;
 mod base64;
+#[cfg(unix)]
+mod client;
 mod envelope;
+mod growing;
+mod http;
 mod json;
 mod output;
 mod protobuf;
@@ -13,7 +17,11 @@ mod template;
 mod time;
 
 pub use answer_lines::decode_answer_lines;
+#[cfg(unix)]
+pub use client::{Call, Client};
 pub use envelope::{Envelope, Facts};
+pub use growing::Growing;
+pub use http::{MAX_BODY_BYTES, MAX_HEAD_BYTES, Response, ResponseReader, request};
 pub use json::{Reply, decode_json, decode_member, decode_reply};
 pub use output::Output;
 pub use protobuf::{decode_protobuf, encode_envelope};

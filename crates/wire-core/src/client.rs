@@ -1,0 +1,526 @@
+//! Asks one daemon: many requests at once on one thread, over connections that are kept.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use keychain_core::{Code, Error, Result, SecretBytes};
+use process_core::{Address, Refusal};
+use zeroize::Zeroize;
+
+use crate::http::{Response, ResponseReader};
+
+/// Connections at once; more requests wait for one of these to end.
+const MAX_CONNECTIONS: usize = 256;
+/// Connections that are kept for later requests …
+const MAX_KEPT: usize = 16;
+/// … for this long.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+/// How long until a connection is tried again when too many wait on the daemon's socket.
+const BUSY_FOR: Duration = Duration::from_millis(10);
+/// What is read at once.
+const RECEIVE_BYTES: usize = 64 << 10;
+
+/// What gets the answer.
+type Done = Box<dyn FnOnce(Result<Response>) + Send>;
+
+/// A client of one daemon. Its thread begins with the first call, and ends when the client is dropped and all calls are
+/// answered.
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+/// A request under way.
+pub struct Call {
+    id: u64,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    address: Address,
+    uid: u32,
+    next: AtomicU64,
+    inbox: Mutex<Inbox>,
+}
+
+/// What the thread is told, and how it is woken.
+#[derive(Default)]
+struct Inbox {
+    messages: Vec<Message>,
+    /// One end of a pair, whose other end the thread polls. None: there is no thread.
+    waker: Option<UnixStream>,
+}
+
+enum Message {
+    Start(Exchange),
+    Cancel(u64),
+    CloseKept,
+    Leave,
+}
+
+impl Client {
+    /// A client for the daemon at this address, whose process must be `uid`'s or root's. Nothing happens yet.
+    pub fn new(address: Address, uid: u32) -> Self {
+        Self { shared: Arc::new(Shared { address, uid, next: AtomicU64::new(0), inbox: Mutex::default() }) }
+    }
+
+    /// Sends a request, and hands `done` the answer, on the client's thread, which it must not keep. `timeout`: from now
+    /// until the whole answer is there.
+    ///
+    /// No daemon, or it went away → `DaemonUnreachable`; another user's → `SocketUnsafe`; too late → `Timeout`;
+    /// cancelled → `Aborted`; no HTTP → `Corrupt`; an answer over the limits → `LimitExceeded`.
+    ///
+    /// A request on a kept connection that the daemon closed before answering a byte is sent once more: it closed it
+    /// because it was idle. No other request is sent twice.
+    pub fn call(
+        &self,
+        request: SecretBytes,
+        timeout: Option<Duration>,
+        done: impl FnOnce(Result<Response>) + Send + 'static,
+    ) -> Call {
+        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let done = Completion(Some(Box::new(done)));
+        self.shared.tell(Message::Start(Exchange { id, request, deadline, done, state: State::Queued, again: false }));
+        Call { id, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Closes kept connections. Calls under way go on.
+    pub fn close(&self) {
+        self.shared.tell_if_running(Message::CloseKept);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.tell_if_running(Message::Leave);
+    }
+}
+
+impl Call {
+    /// Closes the connection, so that the daemon stops its work; the call answers `Aborted`. Again, or after the answer:
+    /// nothing.
+    pub fn cancel(&self) {
+        self.shared.tell_if_running(Message::Cancel(self.id));
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(self: &Arc<Self>, message: Message) {
+        let mut inbox = self.inbox();
+        inbox.messages.push(message);
+        if inbox.waker.is_none() {
+            match self.start() {
+                Ok(waker) => inbox.waker = Some(waker),
+                Err(error) => {
+                    let messages = std::mem::take(&mut inbox.messages);
+                    drop(inbox);
+                    let failed = Error::new(Code::Internal, "no thread for the daemon's client").with_source(error);
+                    fail_first(messages, failed);
+                    return;
+                }
+            }
+        }
+        inbox.wake();
+    }
+
+    fn tell_if_running(&self, message: Message) {
+        let mut inbox = self.inbox();
+        if inbox.waker.is_some() {
+            inbox.messages.push(message);
+            inbox.wake();
+        }
+    }
+
+    fn start(self: &Arc<Self>) -> io::Result<UnixStream> {
+        let (waker, woken) = UnixStream::pair()?;
+        waker.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        let shared = Arc::clone(self);
+        std::thread::Builder::new().name("se-client".into()).spawn(move || {
+            let receive = SecretBytes::with(RECEIVE_BYTES, |_| ());
+            let mut worker = Worker {
+                shared,
+                woken,
+                receive,
+                leaving: false,
+                waiting: VecDeque::new(),
+                open: Vec::new(),
+                kept: Vec::new(),
+            };
+            worker.run();
+        })?;
+        Ok(waker)
+    }
+}
+
+/// The message that started the thread in vain is the only one there.
+fn fail_first(messages: Vec<Message>, error: Error) {
+    for message in messages {
+        if let Message::Start(mut exchange) = message {
+            exchange.done.answer(Err(error));
+            return;
+        }
+    }
+}
+
+impl Inbox {
+    fn wake(&mut self) {
+        if let Some(waker) = &mut self.waker {
+            // Full: it is awake already.
+            let _ = waker.write(&[0]);
+        }
+    }
+}
+
+/// Answers a call, whatever happens.
+struct Completion(Option<Done>);
+
+impl Completion {
+    fn answer(&mut self, result: Result<Response>) {
+        if let Some(done) = self.0.take() {
+            done(result);
+        }
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        self.answer(Err(Error::new(Code::Internal, "the daemon's client stopped")));
+    }
+}
+
+/// One request with its answer.
+struct Exchange {
+    id: u64,
+    request: SecretBytes,
+    deadline: Option<Instant>,
+    done: Completion,
+    state: State,
+    /// Whether it was sent before, on a connection that had been closed.
+    again: bool,
+}
+
+enum State {
+    /// Waits for a place among the connections.
+    Queued,
+    /// Too many wait on the daemon's socket: to be tried again then.
+    Busy(Instant),
+    Open(Box<Connection>),
+}
+
+struct Connection {
+    socket: UnixStream,
+    /// How many bytes of the request were sent.
+    sent: usize,
+    reader: ResponseReader,
+    /// Whether it had answered another request before.
+    kept: bool,
+}
+
+/// A connection without a request.
+struct Kept {
+    socket: UnixStream,
+    until: Instant,
+}
+
+/// What a step brought.
+enum Step {
+    /// More is to come.
+    Open,
+    /// The answer. The connection can be kept, or not.
+    Answered(Response, bool),
+    /// The connection ended before a byte of the answer.
+    Closed,
+    Failed(Error),
+}
+
+/// The client's thread.
+struct Worker {
+    shared: Arc<Shared>,
+    woken: UnixStream,
+    receive: SecretBytes,
+    /// Whether the client was dropped.
+    leaving: bool,
+    waiting: VecDeque<Exchange>,
+    open: Vec<Exchange>,
+    kept: Vec<Kept>,
+}
+
+impl Drop for Worker {
+    /// Whatever ended the thread: the next call starts another, and none waits for this one.
+    fn drop(&mut self) {
+        let mut inbox = self.shared.inbox();
+        inbox.waker = None;
+        let messages = std::mem::take(&mut inbox.messages);
+        drop(inbox);
+        drop(messages);
+    }
+}
+
+impl Worker {
+    fn run(&mut self) {
+        loop {
+            {
+                // A regular exit does not wipe values while they are sent or read.
+                let _in_use = keychain_core::in_use();
+                self.read_messages();
+                self.expire(Instant::now());
+                self.begin_waiting();
+                if self.leaving && self.open.is_empty() && self.waiting.is_empty() {
+                    return;
+                }
+            }
+            self.poll();
+        }
+    }
+
+    fn read_messages(&mut self) {
+        let messages = std::mem::take(&mut self.shared.inbox().messages);
+        for message in messages {
+            match message {
+                Message::Start(exchange) => self.waiting.push_back(exchange),
+                Message::Cancel(id) => {
+                    if let Some(mut exchange) = self.remove(id) {
+                        exchange.done.answer(Err(Error::new(Code::Aborted, "the request was given up")));
+                    }
+                }
+                Message::CloseKept => self.kept.clear(),
+                Message::Leave => {
+                    self.leaving = true;
+                    self.kept.clear();
+                }
+            }
+        }
+    }
+
+    /// Takes an exchange out. Dropped, its connection is closed.
+    fn remove(&mut self, id: u64) -> Option<Exchange> {
+        if let Some(at) = self.open.iter().position(|exchange| exchange.id == id) {
+            return Some(self.open.swap_remove(at));
+        }
+        let at = self.waiting.iter().position(|exchange| exchange.id == id)?;
+        self.waiting.remove(at)
+    }
+
+    /// Ends what has come to its time.
+    fn expire(&mut self, now: Instant) {
+        self.kept.retain(|kept| kept.until > now);
+        let late = |exchange: &Exchange| exchange.deadline.is_some_and(|deadline| deadline <= now);
+        let ids: Vec<u64> = self.open.iter().chain(&self.waiting).filter(|one| late(one)).map(|one| one.id).collect();
+        for id in ids {
+            if let Some(mut exchange) = self.remove(id) {
+                let error =
+                    Error::new(Code::Timeout, format!("the daemon on {} did not answer in time", self.shared.address))
+                        .with_hint("ask again with more time, or see what keeps it with: se daemon status")
+                        .with_detail("address", &self.shared.address);
+                exchange.done.answer(Err(error));
+            }
+        }
+        for at in (0..self.open.len()).rev() {
+            if matches!(self.open[at].state, State::Busy(until) if until <= now) {
+                let exchange = self.open.swap_remove(at);
+                self.begin(exchange, false);
+            }
+        }
+    }
+
+    fn begin_waiting(&mut self) {
+        while self.open.len() < MAX_CONNECTIONS {
+            let Some(exchange) = self.waiting.pop_front() else { break };
+            self.begin(exchange, true);
+        }
+    }
+
+    /// Sends a request, on a kept connection where there is one and `may_use_kept`.
+    fn begin(&mut self, mut exchange: Exchange, may_use_kept: bool) {
+        let kept = if may_use_kept { self.kept.pop() } else { None };
+        let (socket, kept) = match kept {
+            Some(kept) => (kept.socket, true),
+            None => match process_core::connect(&self.shared.address, self.shared.uid) {
+                Ok(socket) => (UnixStream::from(socket), false),
+                Err(Refusal::Busy) => {
+                    exchange.state = State::Busy(Instant::now() + BUSY_FOR);
+                    self.open.push(exchange);
+                    return;
+                }
+                Err(Refusal::Failed(error)) => return exchange.done.answer(Err(error)),
+                Err(Refusal::Absent) => return exchange.done.answer(Err(self.nobody())),
+                Err(Refusal::Refused(error)) => return exchange.done.answer(Err(self.nobody().with_source(error))),
+            },
+        };
+        exchange.state = State::Open(Box::new(Connection { socket, sent: 0, reader: ResponseReader::new(), kept }));
+        self.open.push(exchange);
+        self.advance(self.open.len() - 1, false);
+    }
+
+    fn nobody(&self) -> Error {
+        let address = &self.shared.address;
+        Error::new(Code::DaemonUnreachable, format!("no daemon listens on {address}"))
+            .with_hint("start one with: se daemon start")
+            .with_detail("address", address)
+    }
+
+    /// Sends and reads what the connection at this place allows.
+    fn advance(&mut self, at: usize, readable: bool) {
+        let exchange = &mut self.open[at];
+        let State::Open(connection) = &mut exchange.state else { return };
+        let step = connection.advance(&exchange.request, readable, self.receive.as_bytes_mut());
+        if matches!(step, Step::Open) {
+            return;
+        }
+        let mut exchange = self.open.swap_remove(at);
+        let State::Open(connection) = std::mem::replace(&mut exchange.state, State::Queued) else { return };
+        let answer = match step {
+            Step::Open => return,
+            Step::Closed if connection.kept && !exchange.again => {
+                exchange.again = true;
+                return self.begin(exchange, false);
+            }
+            Step::Answered(response, keep) => {
+                if keep && !self.leaving {
+                    self.keep(connection.socket);
+                }
+                Ok(response)
+            }
+            Step::Closed => Err(self.gone("before it answered")),
+            Step::Failed(error) if error.code() == Code::DaemonUnreachable => {
+                Err(self.gone("in the middle of its answer").with_source(error))
+            }
+            Step::Failed(error) => Err(error.with_detail("address", &self.shared.address)),
+        };
+        exchange.done.answer(answer);
+    }
+
+    fn gone(&self, when: &str) -> Error {
+        let address = &self.shared.address;
+        Error::new(Code::DaemonUnreachable, format!("the daemon on {address} closed the connection {when}"))
+            .with_hint("see what it says with: se daemon status; then ask again")
+            .with_detail("address", address)
+    }
+
+    fn keep(&mut self, socket: UnixStream) {
+        if self.kept.len() == MAX_KEPT {
+            self.kept.remove(0);
+        }
+        self.kept.push(Kept { socket, until: Instant::now() + KEPT_FOR });
+    }
+
+    /// Waits until something can be done, and does it.
+    fn poll(&mut self) {
+        let watch = |socket: &UnixStream, events| libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
+        let mut polled = vec![watch(&self.woken, libc::POLLIN)];
+        polled.extend(self.kept.iter().map(|kept| watch(&kept.socket, libc::POLLIN)));
+        let kept = self.kept.len();
+        // A connection that is tried again later is a place that the system passes over.
+        polled.extend(self.open.iter().map(|exchange| match &exchange.state {
+            State::Open(connection) if connection.sent < exchange.request.as_bytes().len() => {
+                watch(&connection.socket, libc::POLLIN | libc::POLLOUT)
+            }
+            State::Open(connection) => watch(&connection.socket, libc::POLLIN),
+            _ => libc::pollfd { fd: -1, events: 0, revents: 0 },
+        }));
+        let timeout = self.next_time().map_or(-1, |time| {
+            // Rounded up, so that the time has come when this returns.
+            let left = time.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
+            libc::c_int::try_from(left).unwrap_or(libc::c_int::MAX)
+        });
+        // SAFETY: the list is alive during the call, and as long as is said.
+        let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, timeout) };
+        if ready <= 0 {
+            return;
+        }
+        let _in_use = keychain_core::in_use();
+        let readable = |one: &libc::pollfd| one.revents & (libc::POLLIN | libc::POLLHUP | libc::POLLERR) != 0;
+        if readable(&polled[0]) {
+            let mut bytes = [0; 64];
+            while matches!(self.woken.read(&mut bytes), Ok(64)) {}
+        }
+        // What the daemon closed, or where it says something that nobody asked for.
+        let mut places = polled[1..=kept].iter();
+        self.kept.retain(|_| places.next().is_some_and(|place| place.revents == 0));
+        // From the end, since what is done with is taken out, and what is last takes its place.
+        for (at, one) in polled[1 + kept..].iter().enumerate().rev() {
+            if one.revents != 0 {
+                self.advance(at, readable(one));
+            }
+        }
+    }
+
+    /// When something is due.
+    fn next_time(&self) -> Option<Instant> {
+        let all = || self.open.iter().chain(&self.waiting);
+        let busy =
+            self.open.iter().filter_map(|one| if let State::Busy(until) = one.state { Some(until) } else { None });
+        let kept = self.kept.iter().map(|kept| kept.until);
+        all().filter_map(|one| one.deadline).chain(busy).chain(kept).min()
+    }
+}
+
+impl Connection {
+    fn advance(&mut self, request: &SecretBytes, readable: bool, receive: &mut [u8]) -> Step {
+        let request = request.as_bytes();
+        while self.sent < request.len() {
+            match self.socket.write(&request[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The daemon reads no more. It may have answered before, so that is read.
+                Err(_) => {
+                    self.sent = request.len();
+                    return self.read(receive, true);
+                }
+            }
+        }
+        if readable { self.read(receive, self.sent < request.len()) } else { Step::Open }
+    }
+
+    /// `cut`: not all of the request was sent, and so the connection cannot be kept.
+    fn read(&mut self, receive: &mut [u8], cut: bool) -> Step {
+        loop {
+            match self.socket.read(receive) {
+                Ok(0) => return self.ended(),
+                Ok(count) => {
+                    let fed = self.reader.feed(&receive[..count]);
+                    receive[..count].zeroize();
+                    match fed {
+                        Ok(true) => {
+                            return match std::mem::take(&mut self.reader).end() {
+                                Some(response) => {
+                                    let keep = response.keep && !cut;
+                                    Step::Answered(response, keep)
+                                }
+                                None => Step::Closed,
+                            };
+                        }
+                        // Less than there was room for: there is no more for now.
+                        Ok(false) if count < receive.len() => return Step::Open,
+                        Ok(false) => {}
+                        Err(error) => return Step::Failed(error),
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Step::Open,
+                Err(_) => return self.ended(),
+            }
+        }
+    }
+
+    fn ended(&mut self) -> Step {
+        if self.reader.is_untouched() {
+            return Step::Closed;
+        }
+        match std::mem::take(&mut self.reader).end() {
+            Some(response) => Step::Answered(response, false),
+            None => Step::Failed(Error::new(Code::DaemonUnreachable, "the answer is cut off")),
+        }
+    }
+}
