@@ -171,8 +171,8 @@ test('what is dropped and what fails is logged with the plugin, and without any 
   const engine = await createEngine({ plugins: [stray, bad], log })
   await engine.explain('own/a')
   t.deepEqual(lines.sort(), [
+    'debug the plugin failed {"plugin":"bad","pattern":"own/a","code":"SE_PLUGIN_FAILURE"}',
     'warn answers outside of what was asked, or of the plugin’s own pattern, were dropped {"plugin":"stray","pattern":"own/a","dropped":1}',
-    'warn the plugin failed {"plugin":"bad","pattern":"own/a","code":"SE_PLUGIN_FAILURE"}',
   ])
   t.is(canary.foundIn(lines.join('\n')), undefined)
 })

@@ -107,7 +107,7 @@ export class Call implements Due {
   expire(): void {
     if (this.#over) return
     const failure = tooSlow(this.#slot.plugin, this.#limitMs)
-    this.#slot.log.warn('the plugin took too long', { pattern: this.#text, timeoutMs: this.#limitMs })
+    this.#slot.log.debug('the plugin took too long', { pattern: this.#text, timeoutMs: this.#limitMs })
     this.#patterns.forEach((_, row) => this.#fail(row, failure))
     void this.#land()
     this.#context.abort(failure)
@@ -136,7 +136,7 @@ export class Call implements Due {
       } catch (error) {
         if (this.#over) return
         const failure = failureOf(plugin, error)
-        this.#slot.log.warn('the plugin failed', { pattern: this.#text, code: failure.code })
+        this.#slot.log.debug('the plugin failed', { pattern: this.#text, code: failure.code })
         rows = this.#blame(rows, failure)
       }
     }
