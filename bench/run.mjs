@@ -1,5 +1,6 @@
 // Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
-// `cli`, `run-command` or `keychain`. Needs `npm run build` before; installs the peers (keytar builds with libsecret).
+// `cli`, `run-command`, `keychain`, `engine` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
+// libsecret).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -70,6 +71,33 @@ const SECTIONS = {
         goal === undefined ? '' : `≥ ${goal}×${missed(speedup < goal)}`,
       ])
       return `${table(['task', 'by', 'median', 'least', 'faster than', 'goal'], rows)}\n\n${KEYCHAIN_NOTE}`
+    },
+  },
+  engine: {
+    title: 'The router',
+    async render({ bench }) {
+      const rows = (await bench()).map(({ name, medianUs, cost, goal }) => [
+        name,
+        medianUs < 1000 ? `${medianUs.toPrecision(3)} µs` : milliseconds(medianUs / 1000),
+        medianUs < 1000 ? `${Math.round(1e6 / medianUs).toLocaleString('en')}` : '',
+        times(cost),
+        goal === undefined ? '' : `≤ ${goal}×${missed(cost > goal)}`,
+      ])
+      return table(['', 'median', 'a second', 'of the first', 'goal'], rows)
+    },
+  },
+  growth: {
+    title: 'Memory of the daemon',
+    async render({ bench }) {
+      const rows = (await bench()).map(({ what, count, before, megabytes, descriptors, goalMB }) => [
+        what,
+        count === 0 ? '' : String(count),
+        before === undefined ? '' : `${before.megabytes.toFixed(1)} MB`,
+        `${megabytes.toFixed(1)} MB`,
+        before === undefined ? String(descriptors) : `${before.descriptors} → ${descriptors}`,
+        `≤ ${goalMB.toFixed(0)} MB${missed(megabytes > goalMB)}`,
+      ])
+      return table(['', 'how many', 'before', 'after', 'descriptors', 'goal'], rows)
     },
   },
 }
