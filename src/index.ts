@@ -69,6 +69,7 @@ export { type Resolution, type ResolveOptions, resolve, resolveAll, resolveEach 
 export { resolveEnv } from './resolve-env.js'
 export { Secret, type SecretFacts } from './secret.js'
 export type { SecretSink } from './secret-sink.js'
+export { type RunPluginOptions, runPlugin } from './session/run-plugin.js'
 export { openStore, type StoreOptions } from './store/open-store.js'
 export type { Passphrase, PassphraseAsker, PassphraseSource, PassphraseValue } from './store/passphrase.js'
 export type {
