@@ -91,9 +91,13 @@ export interface GoAnswer {
   readonly milliseconds: number
 }
 
-/** Runs the Go client once: its flags, then `get PATTERN`, `list`, `enable NAME`, `disable NAME` or `version`. */
+/**
+ * Runs the Go client once: its flags, then `get PATTERN`, `list`, `enable NAME`, `disable NAME` or `version`. Of its own
+ * accord it waits for a second only, which is not enough for anything on a busy machine; a flag gives that back.
+ */
 export async function goClient(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<GoAnswer> {
-  const { stdout } = await run(join(await buildGo(), 'client'), args, { env, maxBuffer: 1 << 30 })
+  const patient = ['-response-timeout', '0', ...args]
+  const { stdout } = await run(join(await buildGo(), 'client'), patient, { env, maxBuffer: 1 << 30 })
   return JSON.parse(stdout) as GoAnswer
 }
 
