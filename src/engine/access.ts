@@ -1,46 +1,80 @@
+// Whether somebody may ask, before any plugin is asked.
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import type { Pattern } from '../pattern.js'
-import { wait } from '../wait.js'
+import type { Round } from './call.js'
+import { type Due, now } from './deadlines.js'
+import { LateSignal } from './late-signal.js'
 import type { Requester } from './plugin.js'
 import type { Request } from './request.js'
 
-/** Says whether somebody may ask for patterns, before any plugin is asked: returns, or throws `SE_ACCESS_DENIED`. */
-export type Authorize = (
-  patterns: readonly Pattern[],
-  context: {
-    /** Who asks. */
-    readonly requester: Requester
-    /** Aborted when nobody waits for the answer any more. */
-    readonly signal: AbortSignal
-  },
-) => Promise<void>
+/** What is told beside the patterns. */
+export interface AccessContext {
+  /** Who asks. */
+  readonly requester: Requester
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
+
+/** Says whether somebody may ask for patterns: returns, or throws `SE_ACCESS_DENIED`. */
+export type Authorize = (patterns: readonly Pattern[], context: AccessContext) => Promise<void>
 
 /**
- * Asks whether a request may be made. An answer that does not come in time is none, and nobody is asked then.
- * @throws what `authorize` throws; `SE_TIMEOUT`; `SE_ACCESS_DENIED` for an error that is none of this package.
+ * Asks whether a request may be made, within the engine's limit. An answer that does not come in time is none.
+ * @throws what `authorize` throws; `SE_TIMEOUT`; `SE_ACCESS_DENIED` for an error that is none of this package;
+ *   `SE_ABORTED` when the request was abandoned.
  */
-export async function checkAccess(
-  authorize: Authorize,
-  request: Request,
-  requester: Requester,
-  timeoutMs: number,
-): Promise<void> {
-  const controller = new AbortController()
-  const { signal } = controller
-  request.onAbandon = (reason) => controller.abort(reason)
-  const what = `asking whether ${requester.name} may have ${textOf(request.patterns)}`
+export async function checkAccess(authorize: Authorize, request: Request, round: Round): Promise<void> {
+  const check = new AccessCheck(round)
+  request.onAbandon = (reason) => check.end(reason)
   try {
-    await wait({ what, begin: async () => authorize(request.patterns, { requester, signal }) }, { timeoutMs })
+    await check.ask(authorize, request.patterns)
   } catch (error) {
-    controller.abort(error)
+    if (request.abandonment !== undefined) throw request.abandonment
     if (SecretsError.is(error)) throw error
-    const hint = 'its own error is the cause of this one'
-    throw createError('SE_ACCESS_DENIED', `${what} failed`, { hint, cause: error })
+    throw createError('SE_ACCESS_DENIED', `asking whether ${round.requester.name} may have this failed`, {
+      hint: 'its own error is the cause of this one',
+      cause: error,
+    })
   } finally {
     request.onAbandon = undefined
   }
 }
 
-function textOf(patterns: readonly Pattern[]): string {
-  return patterns.length === 1 ? String(patterns[0]) : `${patterns.length} patterns`
+class AccessCheck extends LateSignal implements AccessContext, Due {
+  readonly at: number
+  readonly requester: Requester
+  readonly #round: Round
+  #reject: ((reason: unknown) => void) | undefined
+
+  constructor(round: Round) {
+    super()
+    this.at = now() + round.timeoutMs
+    this.requester = round.requester
+    this.#round = round
+  }
+
+  async ask(authorize: Authorize, patterns: readonly Pattern[]): Promise<void> {
+    const { deadlines } = this.#round
+    deadlines.add(this)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#reject = reject
+        authorize(patterns, this).then(resolve, reject)
+      })
+    } finally {
+      deadlines.delete(this)
+    }
+  }
+
+  expire(): void {
+    const { timeoutMs } = this.#round
+    const what = `asking whether ${this.requester.name} may have this took longer than ${timeoutMs} ms and was abandoned`
+    this.end(createError('SE_TIMEOUT', what, { details: { abandoned: 'asking for access', timeoutMs } }))
+  }
+
+  /** Waits no longer. */
+  end(reason: unknown): void {
+    this.abort(reason)
+    this.#reject?.(reason)
+  }
 }

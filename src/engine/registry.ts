@@ -119,7 +119,7 @@ function noPlugin(name: string, known: readonly string[]): SecretsError {
 
 function notConfigurable(name: string): SecretsError {
   return createError('SE_INVALID_OPTION', `the plugin ${name} is always enabled`, {
-    hint: 'it answers from the chosen store: `se store use` chooses another; `plugin` asks a single plugin',
+    hint: 'to ask another plugin alone, name it: option `plugin`',
     details: { plugin: name },
   })
 }

@@ -1,5 +1,5 @@
 // One request: which plugins it asks for which of its patterns, and what they bring.
-import { createError } from '../errors/secrets-error.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { type Pattern, parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
 import { type Brought, wipe } from './brought.js'
@@ -29,7 +29,7 @@ export class Request implements Passenger {
   readonly #cells: (Brought | undefined)[] = []
   readonly #tickets: Ticket[] = []
   #pending = 0
-  #abandoned: { readonly reason: unknown } | undefined
+  #abandoned: SecretsError | undefined
   #handedOver = false
   #settle: { resolve(): void; reject(error: unknown): void } | undefined
 
@@ -37,6 +37,11 @@ export class Request implements Passenger {
   constructor(texts: readonly string[]) {
     this.#texts = texts
     this.patterns = texts.length === 1 ? [parsePattern(texts[0] as string)] : [...new Set(texts)].map(parsePattern)
+  }
+
+  /** That it was abandoned. */
+  get abandonment(): SecretsError | undefined {
+    return this.#abandoned
   }
 
   /** What it does, for errors. */
@@ -58,7 +63,7 @@ export class Request implements Passenger {
       })
       this.#asked.forEach((asked, place) => asked.enabled && this.#board(asked, place * this.patterns.length, round))
     }
-    if (this.#abandoned !== undefined) throw this.#abandonedError()
+    if (this.#abandoned !== undefined) throw this.#abandoned
     if (this.#pending === 0) return
     await new Promise<void>((resolve, reject) => {
       this.#settle = { resolve, reject }
@@ -78,16 +83,19 @@ export class Request implements Passenger {
   /** Leaves every call, and wipes what has come. Nothing, after the results were handed over. */
   abandon(reason: unknown): void {
     if (this.#abandoned !== undefined || this.#handedOver) return
-    this.#abandoned = { reason }
+    this.#abandoned = createError('SE_ABORTED', `${this.what} was abandoned by the caller`, {
+      cause: reason,
+      details: { abandoned: this.what, begun: true },
+    })
     this.onAbandon?.(reason)
     for (const ticket of this.#tickets) ticket.call.leave(ticket, reason)
     for (const brought of this.#cells) if (brought !== undefined) wipe(brought.secrets)
-    this.#settle?.reject(this.#abandonedError())
+    this.#settle?.reject(this.#abandoned)
   }
 
   /** What came, for each text, also for one that is repeated. The secrets are the caller's from then on. @throws `SE_ABORTED`. */
   results(): PatternResult[] {
-    if (this.#abandoned !== undefined) throw this.#abandonedError()
+    if (this.#abandoned !== undefined) throw this.#abandoned
     this.#handedOver = true
     this.#unify()
     const results = this.patterns.map((pattern, row) => this.#result(pattern, row))
@@ -167,13 +175,6 @@ export class Request implements Passenger {
         })
         this.#cells[cell] = { ...brought, secrets }
       }
-    })
-  }
-
-  #abandonedError(): Error {
-    return createError('SE_ABORTED', `${this.what} was abandoned by the caller`, {
-      cause: this.#abandoned?.reason,
-      details: { abandoned: this.what, begun: true },
     })
   }
 }

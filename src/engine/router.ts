@@ -142,9 +142,9 @@ export class Router implements LocalEngine {
   }
 
   async #answer(request: Request, { plugin, times, requester = this.#self }: AskOptions): Promise<PatternResult[]> {
-    if (this.#authorize !== undefined) await checkAccess(this.#authorize, request, requester, this.#timeoutMs)
-    const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
     const round = { requester, times: times === true, timeoutMs: this.#timeoutMs, deadlines: this.#deadlines }
+    if (this.#authorize !== undefined) await checkAccess(this.#authorize, request, round)
+    const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
     await request.ask(slots, round)
     return request.results()
   }

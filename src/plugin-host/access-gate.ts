@@ -43,9 +43,10 @@ export class AccessGate {
    * Asks every module for every pattern, all at once: the engine's `authorize`.
    * @throws `SE_ACCESS_DENIED` when one refuses, or cannot be asked.
    */
-  readonly authorize = async (patterns: readonly Pattern[], { requester, signal }: AccessContext): Promise<void> => {
+  readonly authorize = async (patterns: readonly Pattern[], context: AccessContext): Promise<void> => {
     const launched = [...this.#launched].filter((module) => module.isModule())
     if (this.#sessions.size === 0 && launched.length === 0) return
+    const { requester, signal } = context // the signal is made when it is looked at
     const limit = AbortSignal.timeout(TIMEOUT_MS)
     const until = signal === undefined ? limit : AbortSignal.any([signal, limit])
     const ask = async (name: string, session: Promise<PluginSession> | PluginSession): Promise<void> => {
