@@ -24,8 +24,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   checkString('socket', socket)
   checkTimeout(timeoutMs)
   const address = socket === undefined ? dialledAddress() : socketAddress(socket, process.cwd())
-  const client = new Client(new Connection(address), timeoutMs)
+  const connection = new Connection(address)
+  const client = new Client(connection, timeoutMs)
   try {
+    await connection.prove()
     // Docker's daemon has a version, too: this says that it is one of ours.
     await client.describe({ timeoutMs: Math.min(timeoutMs ?? PROOF_TIMEOUT_MS, PROOF_TIMEOUT_MS) })
     return client

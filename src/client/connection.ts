@@ -2,7 +2,7 @@
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { DaemonCall, DaemonReply, NativeClient } from '../native/client.js'
 import { native } from '../native/load.js'
-import { unwrap } from '../native/outcome.js'
+import { type Outcome, unwrap } from '../native/outcome.js'
 import { handleOf, type Secret } from '../secret.js'
 import { VERSION } from '../version.js'
 import { type WaitOptions, wait } from '../wait.js'
@@ -67,7 +67,7 @@ export class Connection {
       call = this.#call(request, end === undefined ? undefined : Math.max(Math.ceil(end - now()), 1))
       const outcome = await call.reply()
       call = undefined
-      return this.#checked(unwrap(outcome))
+      return this.#checked(outcome)
     }
     const begin = async (): Promise<DaemonReply> => {
       try {
@@ -120,13 +120,15 @@ export class Connection {
     const request = { procedure: '/health.v1.VersionService/GetVersion', what: '', body: {} }
     const outcome = await this.#call(request, PROOF_TIMEOUT_MS).reply()
     if (outcome.error?.code === 'SE_TIMEOUT') throw this.#hangs()
-    const { version } = parse(this.#checked(unwrap(outcome)).body)
+    const { version } = parse(this.#checked(outcome).body)
     if (typeof version !== 'string' || !isCompatible(version, VERSION)) throw this.#incompatible(version)
     this.#lost = false
   }
 
   /** The reply, where it is one; else the error that it is. */
-  #checked(reply: DaemonReply): DaemonReply {
+  #checked(outcome: Outcome<DaemonReply>): DaemonReply {
+    if (outcome.error?.code === 'SE_CORRUPT') throw notUnderstood(new Error(outcome.error.message))
+    const reply = unwrap(outcome)
     if (reply.status === 200) return reply
     const error = errorFromConnectBody(reply.status, reply.body)
     throw error.details['connect'] === 'unimplemented' ? this.#foreign(error) : error
@@ -186,9 +188,10 @@ export function parse(body: string): Record<string, unknown> {
 }
 
 /** The error for an answer that has another shape than ours. */
-export function notUnderstood(): SecretsError {
+export function notUnderstood(cause?: Error): SecretsError {
   return createError('SE_DAEMON_INCOMPATIBLE', 'the daemon’s answer cannot be understood', {
     hint: 'it may be another version: se daemon stop, then se daemon start; --no-daemon asks without it',
+    cause,
   })
 }
 

@@ -70,7 +70,7 @@ async function give({ env, stdinIsTerminal }: Context, unlock: (passphrase: Secr
   ])
   if (!stdinIsTerminal) {
     using piped = await firstLine()
-    if (piped.byteLength > 0) return unlock(piped)
+    if (piped.byteLength > 0) return await unlock(piped)
   }
   const source = knownPassphrase((await readConfig(env)).passphraseFile?.value)
   if (source === undefined) {
