@@ -4,6 +4,9 @@ import type { PeerCredentials } from '../native/socket.js'
 import { requesterOf } from './peer.js'
 import type { Call } from './rpc/call.js'
 
+/** How long a caller may take between connecting and asking. */
+export const FRESH_MS = 1000
+
 /** One connection that was let in, and the requests that it carries. */
 export class Connection {
   readonly socket: Socket
@@ -18,6 +21,7 @@ export class Connection {
   hijacked = false
   #seenBytes = 0
   #requester: Requester | undefined
+  readonly #openedAt = performance.now()
 
   constructor(socket: Socket, peer: PeerCredentials, surplus: boolean) {
     this.socket = socket
@@ -41,6 +45,11 @@ export class Connection {
   /** Whether nothing is under way: no request, and no part of one. */
   get idle(): boolean {
     return this.calls.size === 0 && this.socket.bytesRead === this.#seenBytes
+  }
+
+  /** Whether it is so new that its first request may be on the way. */
+  get fresh(): boolean {
+    return this.latest === undefined && performance.now() - this.#openedAt < FRESH_MS
   }
 
   /** Ends every request: its caller has gone. */

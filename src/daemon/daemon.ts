@@ -1,5 +1,4 @@
 /** A daemon: a server of an engine on its sockets, from the first connection to the last answer. */
-import { setImmediate as turn } from 'node:timers/promises'
 import type { PassedSocket } from './activation.js'
 import type { LeftAddress, Listener } from './listen.js'
 import { createDaemonServer, type DaemonServerOptions } from './server.js'
@@ -40,6 +39,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
   for (const { fd } of [...passed, ...listeners]) server.listen(fd)
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
+    // First, so that nobody new connects to what ends, and another daemon can begin at once.
     for (const { address, release } of listeners) {
       try {
         release()
@@ -47,9 +47,6 @@ export function startDaemon(options: DaemonOptions): Daemon {
         log.event('warn', 'a socket cannot be removed', { address, reason: (error as Error).message })
       }
     }
-    // Whoever connected before a socket was removed waits in the kernel, and is let in by one turn of the loop.
-    await turn()
-    await turn()
     await server.drain(DRAIN_MS)
     await options.end?.()
     await server.close()

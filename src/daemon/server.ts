@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Requester } from '../engine/plugin.js'
-import { Connection } from './connection.js'
+import { Connection, FRESH_MS } from './connection.js'
 import { type DaemonLimits, DEFAULT_LIMITS, limitExceeded, SPARE_CONNECTIONS } from './limits.js'
 import type { DaemonLog } from './log.js'
 import { peerOf } from './peer.js'
@@ -34,7 +34,8 @@ export interface DaemonServer {
   readonly activeRequests: number
   /**
    * Stops accepting, and lets what runs finish: requests that have begun to arrive are answered, each connection closes
-   * after its last answer, and idle ones at once. Sessions of plugins go on. What has not finished in time is cut off.
+   * after its last answer, idle ones at once, and those that were just made after a second without a request. Sessions of
+   * plugins go on. What has not finished in time is cut off.
    */
   drain(timeoutMs: number): Promise<void>
   /** Closes everything at once, sessions of plugins as well. */
@@ -110,11 +111,15 @@ class HttpServer implements DaemonServer, CallHost {
       this.#stirred?.()
     }, timeoutMs)
     for (;;) {
-      for (const connection of this.#served()) if (late || connection.idle) connection.socket.destroy()
+      for (const connection of this.#served())
+        if (late || (connection.idle && !connection.fresh)) connection.socket.destroy()
       if (this.#served().length === 0) break
+      let soon: NodeJS.Timeout | undefined
       await new Promise<void>((resolve) => {
         this.#stirred = resolve
+        if (this.#served().some(({ fresh }) => fresh)) soon = setTimeout(resolve, FRESH_MS)
       })
+      clearTimeout(soon)
     }
     clearTimeout(timer)
     clearInterval(this.#sweeper)
