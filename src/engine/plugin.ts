@@ -33,7 +33,10 @@ export interface PluginLogger {
 export interface PluginContext {
   /** Where to write what happened. Discards everything in an engine that was given no log. */
   readonly log: PluginLogger
-  /** Aborted when nobody waits for the answer any more. */
+  /**
+   * Aborted when nobody waits for the answer any more. It is made when it is looked at, so a copy of the context
+   * (`{ ...context }`) has none: pass the context on as it is.
+   */
   readonly signal: AbortSignal
   /** Who asks. */
   readonly requester: Requester
