@@ -69,8 +69,8 @@ export interface Command {
   /** The hint when there are more arguments than that. */
   readonly extraHint?: string
   /**
-   * Set for a command that starts another one: flags end at `--` or at the first word that is none, and all that
-   * follows is {@link Context.rest}. The name is for the help; `optional` allows it to be empty.
+   * Set for a command that names another one: flags end at `--` or at the first word that is none and no positional
+   * either, and all that follows is {@link Context.rest}. The name is for the help; `optional` allows it to be empty.
    */
   readonly rest?: { readonly name: string; readonly optional?: boolean }
   /** Commands of this command, such as `use` for `store`. */

@@ -47,6 +47,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/explain.js')).command,
   },
   {
+    name: 'plugins',
+    summary: 'list plugins, add, disable and test them',
+    load: async () => (await import('./commands/plugins.js')).command,
+  },
+  {
     name: 'daemon',
     summary: 'run one engine for all programs of this user',
     load: async () => (await import('./commands/daemon.js')).command,

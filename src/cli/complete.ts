@@ -88,7 +88,8 @@ function read(command: Command, words: readonly string[]): Place {
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? ''
     const after = words.length - index - 1
-    if (word === '--' || (command.rest !== undefined && !word.startsWith('-'))) {
+    const isRest = command.rest !== undefined && !word.startsWith('-') && positional === command.positionals.length
+    if (word === '--' || isRest) {
       const rest = word === '--' ? after : after + 1
       if (command.rest !== undefined) return { flag: undefined, rest, positional, onlyArguments: true, given }
       return { flag: undefined, rest: undefined, positional: positional + after, onlyArguments: true, given }

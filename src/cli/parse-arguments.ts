@@ -74,7 +74,7 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
       take(flag, `--${flag.name}`, equals < 0 ? undefined : argument.slice(equals + 1))
     } else if (argument.startsWith('-') && argument.length > 1) {
       takeShort(command, argument, take)
-    } else if (command.rest !== undefined) {
+    } else if (command.rest !== undefined && positionals.length === command.positionals.length) {
       restIndex = index
       break
     } else {

@@ -153,7 +153,7 @@ class LaunchedPlugin {
   async #setEnabled(enabled: boolean): Promise<void> {
     this.#options.states.setEnabled(this.#config.name, enabled)
     this.#enabled = enabled
-    await (enabled ? this.#supervisor.restart() : this.#supervisor.stop('is disabled'))
+    await this.#keepAlive.during(() => (enabled ? this.#supervisor.restart() : this.#supervisor.stop('is disabled')))
   }
 
   async #close(): Promise<void> {

@@ -29,7 +29,8 @@ const VERSION = 'v0.0.0'
  *
  * - For each request it gets lines of `{"pattern":"a/b","requester":{"pid":1,"name":"x","path":"/y"}}`, then the end of its
  *   input. It prints `{"id":"a/b","value":"…"}`, or `valueBase64` for a value that is not UTF-8; beside them `version`,
- *   `metadata`, `createdAt` and `expiresAt` (RFC 3339), where it has them. No line means that it found nothing.
+ *   `metadata`, `createdAt` and `expiresAt` (RFC 3339), where it has them. No line means that it found nothing. An id that
+ *   it prints for several patterns counts once.
  * - It ends with status 0. Any other is `SE_PLUGIN_FAILURE`, and what it had printed counts for nothing.
  * - What it prints becomes values in native memory; its standard error goes to a log of its own.
  * - When nobody waits any more, it and all that it started is killed.
@@ -108,7 +109,8 @@ async function run(
       log.note(describeExit(exit))
       throw failure('SE_PLUGIN_FAILURE', `its program ${describeExit(exit)}`, config.name, { status: exit.code })
     }
-    return secretsOf(printed.bytes, config.name)
+    const secrets = secretsOf(printed.bytes, config.name)
+    return patterns.length > 1 ? onceEach(secrets) : secrets
   } finally {
     signal.removeEventListener('abort', kill)
     kill()
@@ -164,6 +166,16 @@ function secretsOf(bytes: Uint8Array, plugin: string): Secret[] {
   return envelopes.map(({ id, secret, version, metadata, createdAt, expiresAt }) =>
     secretFromHandle(id, secret, { version, metadata, createdAt: date(createdAt), expiresAt: date(expiresAt) }),
   )
+}
+
+/** A program answers line by line, so one secret may come for each of several patterns. */
+function onceEach(secrets: readonly Secret[]): Secret[] {
+  const ids = new Set<string>()
+  return secrets.filter((secret) => {
+    if (!ids.has(secret.id)) return ids.add(secret.id)
+    secret.dispose()
+    return false
+  })
 }
 
 function understood(bytes: Uint8Array, plugin: string) {

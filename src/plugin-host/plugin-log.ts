@@ -1,5 +1,5 @@
 /** What a plugin writes to its standard output and error, in a file of its own that stays small. */
-import { close, constants, fchmodSync, fstatSync, mkdirSync, open, readFileSync, renameSync, write } from 'node:fs'
+import { close, constants, fchmodSync, fstatSync, mkdirSync, open, renameSync, write } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
@@ -78,21 +78,5 @@ export class PluginLog extends Writable {
     const fd = this.#fd
     this.#fd = undefined
     if (fd !== undefined) await promisify(close)(fd).catch(() => {})
-  }
-}
-
-/** The last lines of a plugin's log; none when it wrote nothing yet. */
-export function lastLines(file: string, count: number): string[] {
-  const text = readOrEmpty(`${file}.1`) + readOrEmpty(file)
-  const lines = text.split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  return lines.slice(Math.max(lines.length - count, 0))
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
   }
 }

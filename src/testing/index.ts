@@ -1,5 +1,5 @@
 /**
- * For tests of programs that use secrets: stores and engines in memory, with failures on request, and canaries.
+ * For tests of programs that use secrets: stores and engines in memory, with failures on request, canaries, and checks of plugins.
  *
  * @packageDocumentation
  */
@@ -10,6 +10,12 @@ import { keychain } from '../plugins/keychain.js'
 import { type SecretValue, Store } from '../store/store.js'
 import { Faults, faultyStore } from './faulty-store.js'
 
+export {
+  type CheckResult,
+  checkPlugin,
+  type PluginCheckOptions,
+  type PluginReport,
+} from '../plugin-kit/check-plugin.js'
 export { Canary } from './canary.js'
 export { Faults, type StoreOperation } from './faulty-store.js'
 
