@@ -98,7 +98,9 @@ function exchange(stream: YamuxStream, request: Call): Promise<CallAnswer> {
       }
     })
     stream.once('error', fail)
-    stream.once('close', () => fail(createError('SE_PLUGIN_UNAVAILABLE', 'the plugin closed the stream')))
+    stream.once('close', () => {
+      if (!done) fail(createError('SE_PLUGIN_UNAVAILABLE', 'the plugin closed the stream'))
+    })
     writeRequest(stream, request)
   })
 }

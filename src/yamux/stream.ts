@@ -145,7 +145,7 @@ export class YamuxStream extends Duplex {
       }
     }
     this.#ending = () => {
-      this.#settle(error ?? createError('SE_ABORTED', 'a stream of a plugin session was closed here'))
+      if (this.#written !== undefined) this.#settle(error ?? closedHere())
       done(error)
     }
     // Not before the frame under way is out: whoever wrote the bytes wipes them then.
@@ -208,4 +208,8 @@ export class YamuxStream extends Duplex {
     if (error === undefined) done?.()
     else done?.(error)
   }
+}
+
+function closedHere(): SecretsError {
+  return createError('SE_ABORTED', 'a stream of a plugin session was closed here')
 }
