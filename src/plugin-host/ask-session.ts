@@ -12,7 +12,7 @@ export interface AskOptions {
   readonly limit: Pattern | undefined
   readonly signal: AbortSignal
   readonly timeoutMs: number
-  /** Is told of an id that the plugin answered with outside of what it registered. */
+  /** Is told of an id that the plugin answered with outside of what it registered, and within the limit. */
   onForeign(id: string): void
 }
 
@@ -53,9 +53,10 @@ export async function askSession(
   }
   return answers.flatMap((secrets, turn) =>
     secrets.filter((secret) => {
-      const isOwn = own.matches(secret.id)
-      if (!isOwn) onForeign(secret.id)
-      if (isOwn && !asked.slice(0, turn).some((earlier) => earlier.matches(secret.id))) return true
+      // The engine knows the limit only. What is outside of that, it drops itself, and tells.
+      const isForeign = limit?.matches(secret.id) === true && !own.matches(secret.id)
+      if (isForeign) onForeign(secret.id)
+      if (!isForeign && !asked.slice(0, turn).some((earlier) => earlier.matches(secret.id))) return true
       secret.dispose()
       return false
     }),

@@ -95,6 +95,7 @@ async function run(
   running.add(child)
   const kill = (): void => child.signal('SIGKILL')
   signal.addEventListener('abort', kill)
+  if (signal.aborted) kill() // while it was started
   child.stderr.pipe(log, { end: false })
   const { pid, name, path } = requester
   const lines = patterns.map(({ text }) => `${JSON.stringify({ pattern: text, requester: { pid, name, path } })}\n`)
