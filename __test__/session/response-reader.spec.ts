@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { ResponseReader } from '../../src/session/response-reader.js'
+import { Budget, ResponseReader } from '../../src/session/response-reader.js'
 
 const limits = { maxHeadBytes: 1000, maxBodyBytes: 10_000 }
 
@@ -91,6 +91,26 @@ for (const [what, text] of Object.entries(LARGE))
     for (const piece of [1, 1000, text.length])
       t.throws(() => read(text, piece), { code: 'SE_LIMIT_EXCEEDED', message: /larger than 10{3,4} bytes/ })
   })
+
+test('responses that come in together share what they may hold, until they are handed over', (t) => {
+  const budget = new Budget(10)
+  const begin = () => {
+    const reader = new ResponseReader({ ...limits, budget })
+    reader.read(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))
+    return reader
+  }
+  const [one, two, three] = [begin(), begin(), begin()]
+  one.read(Buffer.from('12345'))
+  two.read(Buffer.from('12345'))
+  t.throws(() => three.read(Buffer.from('1')), { code: 'SE_LIMIT_EXCEEDED', message: /come in at the same time/ })
+  one.settle()
+  two.wipe()
+  three.read(Buffer.from('1234567890'))
+  t.is(budget.left, 0)
+  three.settle()
+  three.wipe()
+  t.is(budget.left, 10)
+})
 
 test('all that is read is wiped, but the body', (t) => {
   for (const [text, body] of Object.values(GOOD)) {

@@ -2,7 +2,7 @@ import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { wait } from '../wait.js'
 import type { YamuxSession } from '../yamux/session.js'
 import type { YamuxStream } from '../yamux/stream.js'
-import { ResponseReader } from './response-reader.js'
+import { type Budget, ResponseReader } from './response-reader.js'
 
 /** The largest answer, in bytes: what 100,000 secrets of a few kilobytes need. */
 export const MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -22,6 +22,8 @@ export interface Call {
   readonly timeoutMs?: number | undefined
   /** Default {@link MAX_BODY_BYTES}. */
   readonly maxBodyBytes?: number | undefined
+  /** What it shares with other calls of the session. */
+  readonly budget?: Budget | undefined
 }
 
 /** What came back. */
@@ -64,11 +66,13 @@ function exchange(stream: YamuxStream, request: Call): Promise<CallAnswer> {
     const reader = new ResponseReader({
       maxHeadBytes: MAX_HEAD_BYTES,
       maxBodyBytes: request.maxBodyBytes ?? MAX_BODY_BYTES,
+      budget: request.budget,
     })
     let done = false
     const finish = (): void => {
       done = true
       const { status, contentType, body } = reader
+      reader.settle()
       resolve({ status, contentType, body })
       // Not before: Go's server takes the end of our side for a caller that is gone.
       stream.end(() => stream.destroy())

@@ -14,10 +14,11 @@ import type { Secret } from '../secret.js'
 import { decodeSecrets } from '../wire/body.js'
 import { errorFromConnectBody, type ForeignErrors } from '../wire/failure-detail.js'
 import { YamuxSession } from '../yamux/session.js'
-import { type Call, type CallAnswer, call } from './call.js'
+import { type Call, type CallAnswer, call, MAX_BODY_BYTES } from './call.js'
 import { Gate } from './gate.js'
 import { createRegisterServer } from './register-service.js'
 import type { PluginKind, Registration } from './registration.js'
+import { Budget } from './response-reader.js'
 
 /** How long the engine waits for one answer. */
 export interface AskOptions {
@@ -110,6 +111,8 @@ class Session implements PluginSession {
   readonly #session: YamuxSession
   readonly #requestTimeoutMs: number
   readonly #gate = new Gate(MAX_CALLS)
+  // However many answers come at once, together they are no larger than one may be.
+  readonly #budget = new Budget(MAX_BODY_BYTES)
   readonly #errors: ForeignErrors
 
   constructor(session: YamuxSession, registration: Registration, requestTimeoutMs: number) {
@@ -201,7 +204,7 @@ class Session implements PluginSession {
   }
 
   #call(request: Call): Promise<CallAnswer> {
-    return this.#gate.enter(() => call(this.#session, request), request)
+    return this.#gate.enter(() => call(this.#session, { ...request, budget: this.#budget }), request)
   }
 
   #decode(body: Buffer): Secret[] {

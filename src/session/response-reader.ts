@@ -8,6 +8,18 @@ import { GrowingBytes } from './growing-bytes.js'
 export interface ResponseLimits {
   readonly maxHeadBytes: number
   readonly maxBodyBytes: number
+  /** What the answers of one session may hold together while they come in. */
+  readonly budget?: Budget | undefined
+}
+
+/** Bytes that several readers share. */
+export class Budget {
+  /** How many are left. */
+  left: number
+
+  constructor(bytes: number) {
+    this.left = bytes
+  }
 }
 
 type State = 'head' | 'counted' | 'to the end' | 'chunk size' | 'chunk' | 'chunk end' | 'trailer' | 'done'
@@ -32,6 +44,8 @@ export class ResponseReader {
   #left = 0
   #line = ''
   #trailerBytes = 0
+  // How much of the budget it holds.
+  #taken = 0
 
   constructor(limits: ResponseLimits) {
     this.#limits = limits
@@ -61,8 +75,15 @@ export class ResponseReader {
     if (this.#state !== 'done') throw invalid('it ends too early')
   }
 
+  /** Gives back its part of the budget. To be called when the body is handed over or wiped. */
+  settle(): void {
+    if (this.#limits.budget !== undefined) this.#limits.budget.left += this.#taken
+    this.#taken = 0
+  }
+
   /** Wipes everything that was read. */
   wipe(): void {
+    this.settle()
     this.#head.wipe()
     this.#body.wipe()
   }
@@ -90,6 +111,12 @@ export class ResponseReader {
 
   #add(part: Buffer): void {
     if (this.#body.length + part.length > this.#limits.maxBodyBytes) throw this.#tooLarge('body', 'maxBodyBytes')
+    const { budget } = this.#limits
+    if (budget !== undefined) {
+      if (part.length > budget.left) throw tooMuch()
+      budget.left -= part.length
+      this.#taken += part.length
+    }
     this.#body.add(part)
   }
 
@@ -190,6 +217,10 @@ export class ResponseReader {
 }
 
 const FRAMING = ['content-length', 'transfer-encoding', 'content-type', 'content-encoding']
+
+function tooMuch(): SecretsError {
+  return createError('SE_LIMIT_EXCEEDED', 'the answers of a plugin that come in at the same time are too large')
+}
 
 function invalid(why: string): SecretsError {
   return createError('SE_PLUGIN_FAILURE', `a plugin's answer is not a valid HTTP response: ${why}`)
