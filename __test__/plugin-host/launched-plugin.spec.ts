@@ -63,10 +63,13 @@ test('what a plugin registered is known before it is started again', async (t) =
   await later.close?.()
 })
 
-test('a plugin is asked for the narrower of patterns, and what is outside of its own is dropped', async (t) => {
+test('a plugin is asked for the narrower of patterns, and what is outside of that is left to the engine, which tells', async (t) => {
   const { plugin } = launch(t, 'foreign', { pattern: 'x/a/**' })
   t.is(plugin.pattern, 'x/a/**')
-  t.deepEqual(await ask(plugin, '**'), [{ id: 'x/a', text: 'x/a/**' }])
+  t.deepEqual(await ask(plugin, '**'), [
+    { id: 'x/a', text: 'x/a/**' },
+    { id: 'y/a', text: 'foreign' },
+  ])
 })
 
 test('a plugin that registers outside of its configured pattern is refused, and the reason told', async (t) => {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import type { PluginConfig } from '../../src/config/tables.js'
-import { SecretsError } from '../../src/errors/secrets-error.js'
 import { parsePattern } from '../../src/pattern.js'
 import type { HostedPlugin } from '../../src/plugin-host/launched-plugin.js'
 import { linesPlugin } from '../../src/plugin-host/lines-plugin.js'
@@ -142,27 +141,14 @@ test('at most eight processes run at once, and those that wait can give up', asy
 })
 
 test('closing ends what still runs', async (t) => {
-  const { plugin } = script(t, 'echo started >&2; sleep 600')
-  const asked = ask(plugin)
-  await new Promise(setImmediate)
-  void Promise.resolve().then(async () => {
-    for (;;) {
-      await plugin.close?.()
-      await new Promise(setImmediate)
-      if (
-        await Promise.race([
-          asked.then(
-            () => true,
-            () => true,
-          ),
-          Promise.resolve(false),
-        ])
-      )
-        return
-    }
-  })
-  const error = await t.throwsAsync(asked)
-  t.true(SecretsError.is(error))
+  const { plugin, host } = script(t, 'true')
+  const env = { FOLDER: host.folder }
+  const command = ['sh', '-c', 'echo started >"$FOLDER/state"; sleep 600'] as const
+  const waiting = linesPlugin({ ...plugin.config, command, env }, host)
+  const asked = ask(waiting)
+  await fileWith(`${host.folder}/state`)
+  await waiting.close?.()
+  await t.throwsAsync(asked, { code: 'SE_PLUGIN_FAILURE', message: 'its program was ended by SIGKILL' })
 })
 
 test('disabling is remembered', async (t) => {
