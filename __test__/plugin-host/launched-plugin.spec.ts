@@ -101,7 +101,7 @@ test('a plugin has standard streams and descriptor 3, and none of ours', async (
   const plugin = launchedPlugin(pluginConfig(['sh', '-c', look]), host)
   await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE', message: /ended with status 0 before/ })
   await end(plugin, host)
-  await host.log.status('crashed')
+  await host.log.written('a plugin ended')
   const fds = new Map([...host.written('test').matchAll(/ (\d+) -> (.*)$/gm)].map(([, fd, what]) => [fd, what]))
   t.deepEqual([...fds.keys()], ['0', '1', '2', '3'])
   t.is(fds.get('0'), '/dev/null')
@@ -122,7 +122,7 @@ test('a plugin that ends before it registers is started again, later each time, 
   const { plugin, host } = launch(t, 'exit')
   plugin.start()
   for (const [index, seconds] of [2, 4, 8, 16, 32].entries()) {
-    await startsAgain(host.log, index + 1)
+    await host.log.written('a plugin ended', index + 1)
     t.regex(
       plugin.state?.().message ?? '',
       new RegExp(`ended with status 3 .*; starts again in ${seconds} s \\(${index + 1} of 5\\)$`),
@@ -131,31 +131,32 @@ test('a plugin that ends before it registers is started again, later each time, 
     t.is(plugin.state?.().status, 'crashed')
     host.clock.advance(1)
   }
-  await host.log.status('retries exceeded')
+  await host.log.written('a plugin ended too often')
   t.like(plugin.state?.(), { status: 'retries exceeded' })
   const error = await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE' })
   t.regex(error?.message ?? '', /it was started again 5 times$/)
   t.deepEqual(host.clock.waits, [])
   void plugin.setEnabled?.(true)
-  await host.log.until((lines) => lines.at(-1)?.facts?.['reason']?.toString().includes('(1 of 5)') === true)
+  await host.log.written('a plugin ended', 6)
+  t.regex(plugin.state?.().message ?? '', /\(1 of 5\)$/)
 })
 
 test('a plugin that crashes in a request fails it, and the next one waits until it is there again', async (t) => {
   const { plugin, host } = launch(t, 'crash')
   const crashed = ask(plugin)
   await t.throwsAsync(crashed, { code: 'SE_PLUGIN_UNAVAILABLE' })
-  await startsAgain(host.log, 1)
+  await host.log.written('a plugin ended', 1)
   t.like(plugin.state?.(), { status: 'crashed', message: 'it ended with status 4; starts again in 2 s (1 of 5)' })
   const next = ask(plugin)
   host.clock.advance(2000)
-  await host.log.status('running', 2)
+  await host.log.written('a plugin has registered', 2)
   await t.throwsAsync(next, { code: 'SE_PLUGIN_UNAVAILABLE' }) // it was asked, and crashed again
 })
 
 test('a request that cannot wait until the next start fails at once', async (t) => {
   const { plugin, host } = launch(t, 'crash', { timeoutMs: 1500 })
   await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE' })
-  await startsAgain(host.log, 1)
+  await host.log.written('a plugin ended', 1)
   await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE', message: /starts again in 2 s/ })
 })
 
@@ -163,23 +164,23 @@ test('a plugin that ran for a minute begins to count again', async (t) => {
   const { plugin, host } = launch(t, 'crash')
   for (const count of [1, 2]) {
     await t.throwsAsync(ask(plugin))
-    await startsAgain(host.log, count)
+    await host.log.written('a plugin ended', count)
     host.clock.advance(4000)
-    await host.log.status('running', count + 1)
+    await host.log.written('a plugin has registered', count + 1)
   }
   host.clock.advance(60_000)
   await t.throwsAsync(ask(plugin))
-  await startsAgain(host.log, 3)
+  await host.log.written('a plugin ended', 3)
   t.regex(plugin.state?.().message ?? '', /in 2 s \(1 of 5\)$/)
 })
 
 test('a plugin that closes its session and goes on is ended, and started again', async (t) => {
   const { plugin, host } = launch(t, 'quit')
   await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE' })
-  await host.log.status('crashed')
+  await host.log.written('a plugin ends')
   t.is(plugin.state?.().message, 'it closed its session')
   host.clock.advance(2000)
-  await startsAgain(host.log, 1)
+  await host.log.written('a plugin ended', 1)
   t.regex(plugin.state?.().message ?? '', /^it closed its session; starts again in 2 s/)
 })
 
@@ -228,7 +229,7 @@ test('a disabled plugin is ended and stays so, and enabling starts it', async (t
   t.is(another.state?.().message, 'is disabled')
   await another.close?.()
   await plugin.setEnabled?.(true)
-  await host.log.status('running', 2)
+  await host.log.written('a plugin has registered', 2)
   t.deepEqual(host.states.disabled(), [])
 })
 

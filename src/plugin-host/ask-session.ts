@@ -13,7 +13,7 @@ export interface AskOptions {
   readonly signal: AbortSignal
   readonly timeoutMs: number
   /** Is told of an id that the plugin answered with outside of what it registered, and within the limit. */
-  onForeign(id: string): void
+  onForeign?(id: string): void
 }
 
 /**
@@ -55,7 +55,7 @@ export async function askSession(
     secrets.filter((secret) => {
       // The engine knows the limit only. What is outside of that, it drops itself, and tells.
       const isForeign = limit?.matches(secret.id) === true && !own.matches(secret.id)
-      if (isForeign) onForeign(secret.id)
+      if (isForeign) onForeign?.(secret.id)
       if (!isForeign && !asked.slice(0, turn).some((earlier) => earlier.matches(secret.id))) return true
       secret.dispose()
       return false

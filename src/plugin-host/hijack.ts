@@ -109,12 +109,11 @@ function dialledPlugin({ name, version, pattern }: Registration, states: PluginS
     fail = reject
   })
   coming.catch(() => {}) // perhaps nobody waits
-  const ask = async (patterns: Parameters<typeof askSession>[1], { signal, log }: PluginContext) =>
+  const ask = async (patterns: Parameters<typeof askSession>[1], { signal }: PluginContext) =>
     askSession(session ?? (await coming), patterns, {
       limit: undefined,
       signal,
       timeoutMs: TIMEOUT_MS,
-      onForeign: (id) => log.warn('a plugin answered outside of its pattern', { plugin: name, id }),
     })
   const plugin = makePlugin(
     {
