@@ -126,17 +126,10 @@ export class TestLog implements PluginLogger {
     })
   }
 
-  /** Waits until the status of a plugin was told so often. */
-  status(status: string, times = 1): Promise<void> {
-    return this.until((lines) => lines.filter(({ facts }) => facts?.['status'] === status).length >= times)
+  /** Waits until a message was written so often. */
+  written(message: string, times = 1): Promise<void> {
+    return this.until((lines) => lines.filter((line) => line.message === message).length >= times)
   }
-}
-
-/** Waits until a plugin was so often about to be started again. */
-export function startsAgain(log: TestLog, times: number): Promise<void> {
-  return log.until(
-    (lines) => lines.filter(({ facts }) => /starts again in/.test(`${facts?.['reason']}`)).length >= times,
-  )
 }
 
 /** What a host needs, in a folder of its own. */

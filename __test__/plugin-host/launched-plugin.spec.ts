@@ -4,14 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { PluginConfig } from '../../src/config/tables.js'
 import { parsePattern } from '../../src/pattern.js'
 import { type HostedPlugin, launchedPlugin } from '../../src/plugin-host/launched-plugin.js'
-import {
-  context,
-  createTestHost,
-  plainPlugin,
-  pluginConfig,
-  startsAgain,
-  type TestHost,
-} from '../helpers/plugin-host.js'
+import { context, createTestHost, plainPlugin, pluginConfig, type TestHost } from '../helpers/plugin-host.js'
 
 /** A plugin of the fixture in this mode. */
 function launch(

@@ -12,7 +12,7 @@ import type { HostOptions } from './host-options.js'
 import { KeepAlive } from './keep-alive.js'
 import { pluginEnvironment } from './plugin-environment.js'
 import { PluginLog, pluginLogFile } from './plugin-log.js'
-import { Supervisor } from './supervisor.js'
+import { type Phase, Supervisor } from './supervisor.js'
 
 /** A plugin with a process that can be started before it is needed. */
 export interface HostedPlugin extends Plugin {
@@ -75,7 +75,7 @@ class LaunchedPlugin {
       clock: options.clock ?? systemClock,
       graceMs: options.graceMs ?? GRACE_MS,
       admit: (registration) => this.#admit(registration),
-      onChange: (state) => this.#tell(state),
+      onChange: (phase, state) => this.#tell(phase, state),
     })
     this.#unlist = options.gate.addLaunched({
       name,
@@ -164,9 +164,17 @@ class LaunchedPlugin {
     })
   }
 
-  #tell({ status, message }: PluginState): void {
-    const facts = { plugin: this.#config.name, status, reason: message }
-    if (status === 'crashed' || status === 'retries exceeded') this.#options.log.warn('a plugin ended', facts)
-    else this.#options.log.info('a plugin changed', facts)
+  #tell(phase: Phase, { message }: PluginState): void {
+    const { level, text } = EVENTS[phase]
+    this.#options.log[level](text, { plugin: this.#config.name, reason: phase === 'running' ? undefined : message })
   }
 }
+
+const EVENTS = {
+  starting: { level: 'debug', text: 'a plugin is started' },
+  running: { level: 'info', text: 'a plugin has registered' },
+  ending: { level: 'debug', text: 'a plugin ends' },
+  waiting: { level: 'warn', text: 'a plugin ended' },
+  exceeded: { level: 'error', text: 'a plugin ended too often' },
+  stopped: { level: 'info', text: 'a plugin was stopped' },
+} as const

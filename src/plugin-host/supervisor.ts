@@ -32,10 +32,11 @@ export interface SupervisorOptions {
   /** Throws to refuse what it registers. */
   admit(registration: Registration): void | Promise<void>
   /** Is told of each change. */
-  onChange(state: PluginState): void
+  onChange(phase: Phase, state: PluginState): void
 }
 
-type Phase = 'stopped' | 'starting' | 'running' | 'ending' | 'waiting' | 'exceeded'
+/** Where it stands: `ending` after its session, `waiting` for its next start. */
+export type Phase = 'stopped' | 'starting' | 'running' | 'ending' | 'waiting' | 'exceeded'
 
 interface Waiter {
   /** When it gives up waiting for a start, by the clock. */
@@ -249,7 +250,7 @@ export class Supervisor {
       if (phase === 'running') waiter.resolve(this.#session as PluginSession)
       else if (!this.#isWorthWaiting(waiter.until)) waiter.reject(this.#unavailable())
     }
-    this.#options.onChange(this.state)
+    this.#options.onChange(phase, this.state)
   }
 
   /** One that never registered is not waited for again; nor one that starts too late. */
