@@ -17,6 +17,9 @@ const common = {
   format: 'cjs',
   minify: true, // a quarter less to read at every start
   legalComments: 'none',
+  // A CommonJS file that comes by import() is read by Node's own parser first, which looks for its exports: of the daemon
+  // that costs 10 MB.
+  supported: { 'dynamic-import': false },
   // The parser for all of TOML is seldom needed, and Connect only by unusual requests.
   external: ['*.node', 'se-native-*', 'smol-toml', '@connectrpc/*', '@bufbuild/*'],
   // The loader of the addon looks from its own place, as in the library.
