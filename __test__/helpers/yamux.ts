@@ -12,6 +12,7 @@ export function readAll(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []
   stream.on('data', (chunk: Buffer) => chunks.push(chunk))
   return new Promise((resolve, reject) => {
+    if (stream.errored) reject(stream.errored)
     stream.once('end', () => resolve(Buffer.concat(chunks)))
     stream.once('error', reject)
   })

@@ -135,11 +135,13 @@ for (const theirs of ['client', 'server'] as const) {
   real(`a go-away of HashiCorp's ${theirs} is heard: open streams go on, new ones are refused`, async (t) => {
     const { session, command, open } = await connect(t, theirs)
     const stream = open('echo')
+    stream.write('and ')
+    await once(stream, 'readable')
     t.is(await command('goaway'), 'goaway <nil>')
     await session.ping()
     t.throws(() => session.open(), { code: 'SE_PLUGIN_UNAVAILABLE', message: /is leaving/ })
     stream.end('still')
-    t.is((await readAll(stream)).toString(), 'still')
+    t.is((await readAll(stream)).toString(), 'and still')
   })
 
   real(`HashiCorp's ${theirs} hears our go-away, and its new streams fail`, async (t) => {
