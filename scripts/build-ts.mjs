@@ -1,8 +1,9 @@
-// Builds the library (ES modules and types, by tsc), and the CLI and its daemon (a CommonJS file each, by esbuild) into dist/.
+// Builds the library (ES modules and types, by tsc), and the CLI and its daemon (CommonJS, by esbuild) into dist/.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { bundleCli } from './bundle-cli.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 // Built beside and put in place at the end, so that what is there can be used until then.
@@ -27,20 +28,13 @@ const common = {
 }
 const nativeLoaderPath = 'const nativeLoaderPath=__dirname+"/native/load.js";'
 
-await build({
-  ...common,
-  entryPoints: ['src/cli/start.ts'],
-  outfile: `${folder}/cli.cjs`,
-  banner: { js: `#!/usr/bin/env node\n${nativeLoaderPath}` },
-  plugins: [
-    {
-      name: 'daemon in a bundle of its own, which no other command reads',
-      setup({ onResolve }) {
-        onResolve({ filter: /\/daemon\/run-daemon\.js$/ }, () => ({ path: './daemon.cjs', external: true }))
-      },
-    },
-  ],
-})
+const daemonApart = {
+  name: 'daemon in a bundle of its own, which no other command reads',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/daemon\/run-daemon\.js$/ }, () => ({ path: './daemon.cjs', external: true }))
+  },
+}
+await bundleCli({ ...common, plugins: [daemonApart] }, folder, nativeLoaderPath)
 await build({
   ...common,
   entryPoints: ['src/daemon/run-daemon.ts'],
@@ -48,5 +42,7 @@ await build({
   banner: { js: nativeLoaderPath },
 })
 chmodSync(`${folder}/cli.cjs`, 0o755)
-rmSync('dist', { recursive: true, force: true })
+const before = `${folder}-before`
+if (existsSync('dist')) renameSync('dist', before)
 renameSync(folder, 'dist')
+rmSync(before, { recursive: true, force: true })
