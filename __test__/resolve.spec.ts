@@ -90,7 +90,17 @@ test('where no plugin answers for a reference it is SE_NO_PLUGIN', async (t) => 
   await t.throwsAsync(resolve('se://b', { engine }), { code: 'SE_NO_PLUGIN' })
   await engine.disablePlugin('p')
   const error = (await t.throwsAsync(resolve('se://a', { engine }), { code: 'SE_NO_PLUGIN' })) as SecretsError
-  t.is(error.hint, 'enable one that is disabled: p')
+  t.is(error.hint, 'p is disabled: se plugins enable p')
+})
+
+test('where others answer with nothing, the hint names what is disabled and might have answered', async (t) => {
+  const plugins = [answering('p', 'a/**', 'a', 'v'), answering('q', 'b/**', 'b', 'v'), answering('r', '**', 'c', 'v')]
+  const engine = await createEngine({ plugins })
+  await engine.disablePlugin('p')
+  await engine.disablePlugin('q')
+  const error = (await t.throwsAsync(resolve('se://a', { engine }), { code: 'SE_NOT_FOUND' })) as SecretsError
+  t.is(error.hint, 'p is disabled: se plugins enable p')
+  t.deepEqual(error.details, { reference: 'se://a', plugins: ['r'], disabled: ['p'] })
 })
 
 test('a store that is locked, refuses or does not answer is never SE_NOT_FOUND', async (t) => {

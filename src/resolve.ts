@@ -169,7 +169,7 @@ async function withHint(
   engine: Engine,
   options: ResolveOptions,
 ): Promise<SecretsError> {
-  if (error.code !== 'SE_NOT_FOUND' || pattern === undefined || !isId(pattern)) return error
+  if (error.code !== 'SE_NOT_FOUND' || error.hint !== undefined || pattern === undefined || !isId(pattern)) return error
   if (isHidden(pattern)) {
     const hint = 'ids below docker/secrets-engine are kept for the engine itself, which gives them to nobody'
     return createError(error.code, error.message, { hint, details: error.details })

@@ -1,7 +1,7 @@
 // Runs the examples of the README as it says to install them, by npm link into a home of their own: the commands with a
 // psql and a server.js that show what they were given, the programs on the built package.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -33,7 +33,7 @@ test('the examples of the README do what they say', (t) => {
     return stdout
   }
 
-  const [machine, install, keep, files, store, ...others] = blocks('sh')
+  const [machine, install, keep, files, store, daemon, plugin, ...others] = blocks('sh')
   t.deepEqual(
     [...(machine ?? '').matchAll(/^bash (\S+)/gm)].map(([, script]) => script),
     ['scripts/demo.sh', 'scripts/test.sh'],
@@ -52,11 +52,34 @@ test('the examples of the README do what they say', (t) => {
   t.regex(shell(store ?? ''), /^Store: +file/m)
 
   shell('echo t0ken | se set github/token')
-  const printed = blocks('js').map((text, index) => {
-    const tail =
-      '\nif (typeof password === "string") console.log(password)\nif (typeof env === "object") console.log(env.TOKEN)'
-    writeFileSync(join(work, `${index}.mjs`), `const socket = process.stdout\n${text}${tail}`)
-    return shell(`TOKEN=se://github/token node ${index}.mjs`)
-  })
+  const isPlugin = (text: string): boolean => text.startsWith('// demo.mjs\n')
+  const printed = blocks('js')
+    .filter((text) => !isPlugin(text))
+    .map((text, index) => {
+      const tail =
+        '\nif (typeof password === "string") console.log(password)\nif (typeof env === "object") console.log(env.TOKEN)'
+      writeFileSync(join(work, `${index}.mjs`), `const socket = process.stdout\n${text}${tail}`)
+      return shell(`TOKEN=se://github/token node ${index}.mjs`)
+    })
   t.deepEqual(printed, ['t0kens3cret\n', 'postgres/prod/password Secret(postgres/prod/password) [redacted]\nt0ken\n'])
+
+  // Not Docker's address: it is the same for every home.
+  appendFileSync(
+    join(home.folder, 'config/se-native/config.toml'),
+    '[daemon]\naddresses = ["../../run/se-native/daemon.sock"]\n',
+  )
+  t.teardown(() => spawnSync(join(bin, 'se'), ['daemon', 'stop'], { env }))
+  const asked = shell(daemon ?? '')
+  const { envelopes } = JSON.parse(asked.slice(asked.indexOf('{"envelopes"'))) as { envelopes: object[] }
+  const [shown] = blocks('json').map((text) => JSON.parse(text).envelopes[0] as object)
+  t.deepEqual(Object.keys(envelopes[1] ?? {}), Object.keys(shown ?? {}))
+  t.like(envelopes[1], { id: 'postgres/prod/password', value: 'czNjcmV0', provider: 'docker-pass', version: '' })
+
+  writeFileSync(join(work, 'demo.mjs'), blocks('js').find(isPlugin) ?? '')
+  const [start, ...rest] = (plugin ?? '').split('\n')
+  const registered = 'for n in $(seq 100); do se plugins ls | grep -q ^demo && break; done'
+  const told = shell(`${start}\n${registered}\n${rest.join('\n')}\nkill $!`)
+  t.regex(told, /^demo +demo\/\*\* +answered +1/m)
+  t.regex(told, /^from demo.mjs/m)
+  t.regex(told, /^demo +v1\.0\.0 +demo\/\*\* +disabled/m)
 })

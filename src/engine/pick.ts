@@ -1,6 +1,7 @@
 // Which of several answers a reference means.
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { parsePattern } from '../pattern.js'
+import { parseReference } from '../reference.js'
 import type { PluginOutcome } from './engine.js'
 import { failuresOf } from './secrets-of.js'
 
@@ -76,14 +77,18 @@ function notUnique(reference: string, secrets: readonly Candidate[]): SecretsErr
 
 function nothing(reference: string, outcomes: readonly PluginOutcome[]): SecretsError {
   const asked = outcomes.filter(({ status }) => !status.startsWith('not asked'))
-  const disabled = outcomes.filter(({ status }) => status === 'not asked: disabled').map(({ plugin }) => plugin)
+  const { pattern } = parseReference(reference)
+  const disabled = outcomes
+    .filter((outcome) => outcome.status === 'not asked: disabled' && parsePattern(outcome.pattern).overlaps(pattern))
+    .map(({ plugin }) => plugin)
+  const [one] = disabled
+  const are = disabled.length === 1 ? 'is' : 'are'
+  const hint = one === undefined ? undefined : `${disabled.join(', ')} ${are} disabled: se plugins enable ${one}`
   if (asked.length > 0) {
     return createError('SE_NOT_FOUND', `no secret is found for ${reference}`, {
-      details: { reference, plugins: asked.map(({ plugin }) => plugin) },
+      hint,
+      details: { reference, plugins: asked.map(({ plugin }) => plugin), ...(one && { disabled }) },
     })
   }
-  return createError('SE_NO_PLUGIN', `no plugin answers for ${reference}`, {
-    hint: disabled.length > 0 ? `enable one that is disabled: ${disabled.join(', ')}` : undefined,
-    details: { reference, disabled },
-  })
+  return createError('SE_NO_PLUGIN', `no plugin answers for ${reference}`, { hint, details: { reference, disabled } })
 }
