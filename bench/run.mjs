@@ -1,5 +1,5 @@
 // Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
-// `cli`, `run-command`, `keychain`, `engine` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
+// `cli`, `run-command`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
 // libsecret).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -23,6 +23,10 @@ one decryption). The ratio is smaller where an empty program takes longer: 1.4 o
 const KEYCHAIN_NOTE = `An id that the store has met costs the service one answer, GetSecret. One that it has not met costs three, one
 after the other in the service: SearchItems, GetAll, GetSecret. The first two grow with the number of items; they are what
 the row "of that" shows, and no client can spare the search. A listing that is warm asks the service nothing.`
+
+const SESSION_NOTE = `A request is a stream of its own, as Docker’s protocol wants it: opened with the request in one frame, accepted, answered,
+closed by both. In the plugin's process node:http reads it and an engine of one plugin answers, in ours the answer is read by hand and wiped.
+Half of the time is the plugin's process, which for each stream makes what node:http makes for each connection.`
 
 const SECTIONS = {
   matcher: {
@@ -84,6 +88,13 @@ const SECTIONS = {
         goal === undefined ? '' : `≤ ${goal}×${missed(cost > goal)}`,
       ])
       return table(['', 'median', 'a second', 'of the first', 'goal'], rows)
+    },
+  },
+  session: {
+    title: 'A plugin in a process of its own',
+    async render({ bench }) {
+      const { tables } = await import('./lib/table.mjs')
+      return `${tables(await bench())}\n\n${SESSION_NOTE}`
     },
   },
   growth: {
