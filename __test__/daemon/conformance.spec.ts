@@ -25,6 +25,7 @@ import {
   GET_SECRETS,
   type Sent,
   send,
+  sendPlain,
   startServer,
   type TestServer,
 } from '../helpers/daemon-server.js'
@@ -268,7 +269,14 @@ for (const [name, probe] of Object.entries(PROBES)) {
   test(`our answer is that of connect-node: ${name}`, async (t) => {
     const [own, theirs] = [await send(ours.path, probe), await send(reference, probe)]
     t.deepEqual(seen(own), seen(theirs))
-    await checkHeaders(t, own)
+    checkHeaders(t, own)
+    // Once more without the headers of node:http's client, which is another way through our server: on a connection of
+    // its own, and on one that has carried a request.
+    for (const before of [[], [asProto(proto('app/db'))], [probe]]) {
+      const plain = await sendPlain(ours.path, probe, ...before)
+      t.deepEqual(seen(plain), seen(theirs))
+      checkHeaders(t, plain)
+    }
   })
 }
 
@@ -284,7 +292,7 @@ test('the answers to random protobuf are those of connect-node', async (t) => {
     for (let changes = n % 2 === 0 ? 1 + random(2) : body.length; changes > 0; changes--) {
       if (body.length > 0) body[random(body.length)] = random(256)
     }
-    const [own, theirs] = [await send(ours.path, asProto(body)), await send(reference, asProto(body))]
+    const [own, theirs] = [await sendPlain(ours.path, asProto(body)), await send(reference, asProto(body))]
     t.deepEqual(seen(own), seen(theirs), body.toString('hex'))
   }
 })
@@ -317,7 +325,7 @@ function decode(type: string | undefined, body: Buffer): unknown {
   return toJson(GetSecretsResponseSchema, message)
 }
 
-async function checkHeaders(t: ExecutionContext, { headers, body }: Answer): Promise<void> {
+function checkHeaders(t: ExecutionContext, { headers, body }: Answer): void {
   t.is(headers['transfer-encoding'], undefined)
   if (headers['content-length'] !== '0' && body.length > 0) t.is(Number(headers['content-length']), body.length)
 }

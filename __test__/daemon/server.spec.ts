@@ -100,6 +100,38 @@ test('requests that are sent without waiting are answered in their order', async
   t.is((await caller.end()).includes('HTTP/1.1'), false)
 })
 
+test('requests that come in pieces, cut anywhere, are answered in their order', async (t) => {
+  const { path } = await startServer(t.teardown, [
+    memory(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`id/${n}`, `${n}`]))),
+  ])
+  const ids = Array.from({ length: 40 }, (_, n) => `id/${n % 10}`)
+  const wanted = ids.map((id) => (id === 'id/9' ? 'not_found' : id))
+  let state = 7
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0
+    return (state >>> 8) % below
+  }
+  for (let round = 0; round < 12; round++) {
+    const caller = new RawCaller(path)
+    const requests = ids.map((id) => rawRequest(id))
+    // At first each request by itself, then pieces of any length.
+    const whole = round === 0 ? requests.length : random(requests.length)
+    const rest = round === 0 ? '' : requests.slice(whole).join('')
+    for (const request of requests.slice(0, whole)) caller.socket.write(request)
+    for (let at = 0; at < rest.length; ) {
+      const length = 1 + random(round % 2 === 0 ? 40 : 900)
+      caller.socket.write(rest.slice(at, at + length))
+      at += length
+      if (random(3) > 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const seen: string[] = []
+    while (seen.length < ids.length)
+      seen.push((await caller.expect(/"id":"([^"]+)"|"code":"(not_found)"/)).slice(1).find(Boolean) as string)
+    t.deepEqual(seen, wanted)
+    caller.socket.destroy()
+  }
+})
+
 test('headers beyond the limit are told so', async (t) => {
   const { path } = await startServer(t.teardown, [memory()])
   const caller = new RawCaller(path)
@@ -229,8 +261,8 @@ for (const [name, limits] of LARGE) {
 }
 
 test('a caller that does not read is cut off, and what it was sent counts until then', async (t) => {
-  const { path, server, requests } = await startServer(t.teardown, [memory({ big: new Uint8Array(3 << 20) })], {
-    limits: { maxPendingBytes: 7 << 20, answerTimeoutMs: 1500 },
+  const { path, server, requests } = await startServer(t.teardown, [memory({ big: new Uint8Array(600_000) })], {
+    limits: { maxPendingBytes: 1_500_000, answerTimeoutMs: 1500 },
   })
   const caller = new RawCaller(path)
   caller.socket.pause()
@@ -263,6 +295,34 @@ for (const [name, leave] of [
     t.like(requests, [{ outcome: 'abandoned', patterns: ['a/b'], secrets: 0 }])
   })
 }
+
+test('a caller that sends on while its request runs is read no further until it is answered', async (t) => {
+  const { plugin, open, asked, contexts } = held()
+  const { path, server } = await startServer(t.teardown, [plugin])
+  const caller = new RawCaller(path)
+  caller.socket.write(rawRequest('a'))
+  await asked(1)
+  for (const id of ['b', 'c']) caller.socket.write(rawRequest(id))
+  // A whole turn of the server's loop later they are still not asked for.
+  await send(path, { path: '/health', method: 'GET', headers: {} })
+  t.is(contexts.length, 1)
+  t.is(server.activeRequests, 1)
+  open()
+  for (const id of ['a', 'b', 'c']) await caller.expect(new RegExp(`"id":"${id}"`))
+  caller.socket.destroy()
+})
+
+test('a connection that carried a request is closed after it was idle for too long', async (t) => {
+  const { path } = await startServer(t.teardown, [memory()], {
+    limits: { keepAliveTimeoutMs: 50, headersTimeoutMs: 200, requestTimeoutMs: 400 },
+  })
+  for (const headers of [[], ['X-Other: 1']]) {
+    const caller = new RawCaller(path)
+    caller.socket.write(rawRequest('a/b', headers))
+    const answered = await caller.end()
+    t.regex(answered, /^HTTP\/1.1 200 OK[^]*"id":"a\/b"[^]*\}$/)
+  }
+})
 
 test('what is not HTTP is told so, and the next request is served', async (t) => {
   const { path } = await startServer(t.teardown, [memory()])

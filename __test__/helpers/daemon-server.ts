@@ -179,3 +179,44 @@ export function rawRequest(pattern: string, headers: readonly string[] = []): st
   const lines = [`POST ${GET_SECRETS} HTTP/1.1`, 'Host: unix', 'Content-Type: application/json', ...headers]
   return `${lines.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 }
+
+/** The bytes of a request as Docker's client and curl write it: node:http's client adds headers of its own. */
+export function plainBytes({ method = 'POST', path = GET_SECRETS, headers = JSON_TYPE, body = '' }: Sent): Buffer {
+  const bytes = Buffer.from(body)
+  const lines = [`${method} ${path} HTTP/1.1`, 'Host: unix', 'User-Agent: test']
+  for (const [name, values] of Object.entries(headers)) {
+    for (const value of [values].flat()) lines.push(`${name}: ${value}`)
+  }
+  if (bytes.length > 0 || method === 'POST') lines.push(`Content-Length: ${bytes.length}`)
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), bytes])
+}
+
+/** Takes an answer apart. */
+export function answerOf(text: string): Answer {
+  const end = text.indexOf('\r\n\r\n')
+  const [first = '', ...lines] = text.slice(0, end).split('\r\n')
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  )
+  return { status: Number(first.split(' ')[1]), headers, body: Buffer.from(text.slice(end + 4), 'latin1') }
+}
+
+/** Sends a request as `plainBytes`, on a connection of its own that has carried these before. */
+export async function sendPlain(path: string, sent: Sent, ...before: Sent[]): Promise<Answer> {
+  const caller = new RawCaller(path)
+  try {
+    let answer: Answer | undefined
+    for (const one of [...before, sent]) {
+      caller.socket.write(plainBytes(one))
+      const [head] = await caller.expect(/^HTTP\/1.1 \d+ [^]*?\r\n\r\n/)
+      const { status, headers } = answerOf(head)
+      const length = one.method === 'HEAD' ? 0 : Number(headers['content-length'] ?? 0)
+      const chunked = headers['transfer-encoding'] === 'chunked'
+      const [body] = chunked ? await caller.expect(/0\r\n\r\n$/) : await caller.expect(new RegExp(`^[^]{${length}}`))
+      answer = { status, headers, body: Buffer.from(body, 'latin1') }
+    }
+    return answer as Answer
+  } finally {
+    caller.socket.destroy()
+  }
+}

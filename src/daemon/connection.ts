@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net'
 import type { Requester } from '../engine/plugin.js'
 import type { PeerCredentials } from '../native/socket.js'
+import { Lane, type LaneHost } from './lane.js'
+import type { DaemonLimits } from './limits.js'
 import { requesterOf } from './peer.js'
 import type { Call } from './rpc/call.js'
 
-/** How long a caller may take between connecting and asking. */
-export const FRESH_MS = 1000
+/** How long after its beginning, or after its last answer, a connection may still bring a request that is on its way. */
+export const FRESH_MS = 500
 
 /** One connection that was let in, and the requests that it carries. */
 export class Connection {
@@ -19,12 +21,16 @@ export class Connection {
   latest: Call | undefined
   /** Whether it is a plugin's session by now, and no longer speaks HTTP. */
   hijacked = false
+  #lane: Lane | undefined
+  readonly #toHttp: (socket: Socket) => void
   #seenBytes = 0
   #requester: Requester | undefined
-  readonly #openedAt = performance.now()
+  #activeAt = performance.now()
 
-  constructor(socket: Socket, peer: PeerCredentials, surplus: boolean) {
+  /** @param toHttp - Gives the connection to node:http. */
+  constructor(socket: Socket, peer: PeerCredentials, surplus: boolean, toHttp: (socket: Socket) => void) {
     this.socket = socket
+    this.#toHttp = toHttp
     this.peer = peer
     this.surplus = surplus
   }
@@ -35,21 +41,53 @@ export class Connection {
     return this.#requester
   }
 
-  /** Takes a request. All that has come so far belongs to it, and to those before. */
+  /** Begins to read from it. */
+  serve(host: LaneHost): void {
+    if (this.surplus) this.serveHttp()
+    else this.#lane = new Lane(host, this)
+  }
+
+  /** Lets node:http read from it from now on. */
+  serveHttp(): void {
+    this.#lane = undefined
+    this.#toHttp(this.socket)
+  }
+
+  /** Takes a request. */
   take(call: Call): void {
     this.calls.add(call)
     this.latest = call
+  }
+
+  /** Notes that all that has come so far belongs to requests. */
+  noteRead(): void {
     this.#seenBytes = this.socket.bytesRead
   }
 
   /** Whether nothing is under way: no request, and no part of one. */
   get idle(): boolean {
+    if (this.#lane !== undefined) return this.#lane.idle
     return this.calls.size === 0 && this.socket.bytesRead === this.#seenBytes
   }
 
-  /** Whether it is so new that its first request may be on the way. */
+  /** Lets a request go, that is done. */
+  finish(call: Call): void {
+    this.calls.delete(call)
+    this.#activeAt = performance.now()
+  }
+
+  /** Whether another request may be on its way. */
   get fresh(): boolean {
-    return this.latest === undefined && performance.now() - this.#openedAt < FRESH_MS
+    return performance.now() - this.#activeAt < FRESH_MS
+  }
+
+  /** What is over by now for a connection that node:http does not watch: its wait for a first request, or for the next. */
+  overdue(limits: DaemonLimits): 'silent' | 'idle' | undefined {
+    const lane = this.#lane
+    if (lane === undefined || !lane.idle) return undefined
+    const idleMs = performance.now() - lane.idleSince
+    if (!lane.used) return idleMs > limits.headersTimeoutMs ? 'silent' : undefined
+    return idleMs > limits.keepAliveTimeoutMs ? 'idle' : undefined
   }
 
   /** Ends every request: its caller has gone. */

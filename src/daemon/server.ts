@@ -1,15 +1,18 @@
 // The daemon's HTTP server: who is let in, what it bears, and how it stops. What is answered is rpc/.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Requester } from '../engine/plugin.js'
 import { Connection, FRESH_MS } from './connection.js'
+import type { LaneCall, LaneHost } from './lane.js'
 import { type DaemonLimits, DEFAULT_LIMITS, limitExceeded, SPARE_CONNECTIONS } from './limits.js'
 import type { DaemonLog } from './log.js'
 import { peerOf } from './peer.js'
 import { refuseRequest } from './refuse-request.js'
-import { Call, type CallHost } from './rpc/call.js'
+import type { Call } from './rpc/call.js'
 import { createDispatcher, type Route, type Served } from './rpc/dispatch.js'
+import { answerGetSecrets } from './rpc/get-secrets.js'
+import { HttpCall } from './rpc/http-call.js'
 
 export type { DaemonDescription } from './rpc/dispatch.js'
 
@@ -34,8 +37,7 @@ export interface DaemonServer {
   readonly activeRequests: number
   /**
    * Stops accepting, and lets what runs finish: requests that have begun to arrive are answered, each connection closes
-   * after its last answer, idle ones at once, and those that were just made after a second without a request. Sessions of
-   * plugins go on. What has not finished in time is cut off.
+   * after its last answer, and idle ones half a second after they were used. Sessions of plugins go on. What has not finished in time is cut off.
    */
   drain(timeoutMs: number): Promise<void>
   /** Closes everything at once, sessions of plugins as well. */
@@ -52,7 +54,7 @@ const BACKLOG = 511
 /** Between two log lines about connections that were refused. */
 const REFUSALS_MS = 1000
 
-class HttpServer implements DaemonServer, CallHost {
+class HttpServer implements DaemonServer, LaneHost {
   readonly log: DaemonLog
   readonly limits: DaemonLimits
   draining = false
@@ -73,7 +75,8 @@ class HttpServer implements DaemonServer, CallHost {
     this.log = options.log
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#dispatch = createDispatcher(options)
-    this.#sweeper = setInterval(() => this.#closeStuck(), this.limits.answerTimeoutMs / 4).unref()
+    const { answerTimeoutMs, headersTimeoutMs } = this.limits
+    this.#sweeper = setInterval(() => this.#sweep(), Math.min(answerTimeoutMs, headersTimeoutMs) / 4).unref()
   }
 
   listen(fd: number): void {
@@ -85,13 +88,18 @@ class HttpServer implements DaemonServer, CallHost {
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.ceil(limits.headersTimeoutMs / 4),
     })
-    // Before Node's own listener, which begins to read.
-    server.prependListener('connection', (socket) => this.#admit(socket))
+    // Node's own listener, which begins to read, is called for those that are let in, and when they are node:http's.
+    const [serveHttp] = server.listeners('connection') as [(this: Server, socket: Socket) => void]
+    server.removeAllListeners('connection')
+    server.on('connection', (socket) => this.#admit(socket, () => serveHttp.call(server, socket)))
     server.on('request', (request, response) => this.#answer(request, response))
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
     server.on('clientError', (error, socket) => this.#refuse(error, socket))
     server.on('error', (error) => this.log.event('error', 'a socket failed', { reason: error.message }))
-    server.on('close', () => this.#servers.delete(server))
+    server.once('close', () => {
+      this.#servers.delete(server)
+      server.close() // its timer as well
+    })
     this.#servers.add(server)
     server.listen({ fd, backlog: BACKLOG })
   }
@@ -104,7 +112,8 @@ class HttpServer implements DaemonServer, CallHost {
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true
     await this.#takeArrived()
-    for (const server of this.#servers) server.close()
+    // As a server of HTTP it would cut off connections whose next request is on its way.
+    for (const server of this.#servers) NetServer.prototype.close.call(server)
     let late = false
     const timer = setTimeout(() => {
       late = true
@@ -150,7 +159,7 @@ class HttpServer implements DaemonServer, CallHost {
     return [...this.#connections.values()].filter(({ hijacked }) => !hijacked)
   }
 
-  #admit(socket: Socket): void {
+  #admit(socket: Socket, toHttp: () => void): void {
     let peer: ReturnType<typeof peerOf>
     try {
       peer = peerOf(socket)
@@ -169,13 +178,14 @@ class HttpServer implements DaemonServer, CallHost {
       this.#turnAway(socket, 'there are too many', { uid, pid })
       return
     }
-    const connection = new Connection(socket, peer, surplus >= 0)
+    const connection = new Connection(socket, peer, surplus >= 0, toHttp)
     this.#connections.set(socket, connection)
     socket.once('close', () => {
       this.#connections.delete(socket)
       connection.hangUp()
       this.#stirred?.()
     })
+    connection.serve(this)
   }
 
   // One line a second at most: whoever is refused must not fill the disk.
@@ -189,18 +199,27 @@ class HttpServer implements DaemonServer, CallHost {
     this.#refusedAt = now
   }
 
+  answerPlain(call: LaneCall): void {
+    const { form, pattern } = call.plain
+    this.#begin(call, () => answerGetSecrets(this.#options.engine, call, form, pattern))
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket) as Connection
-    const call = new Call(this, connection, request, response)
+    const call = new HttpCall(this, connection, request, response)
+    this.#begin(call, () => this.#dispatch(call))
+  }
+
+  #begin(call: Call, answer: () => void): void {
     this.activeRequests += 1
     this.#arrivals += 1
     const { maxConnections, maxRequests } = this.limits
     try {
-      if (connection.surplus)
+      if (call.connection.surplus)
         throw limitExceeded('maxConnections', `there are ${maxConnections} connections already`, maxConnections)
       if (this.activeRequests > maxRequests)
         throw limitExceeded('maxRequests', `${maxRequests} requests are under way already`, maxRequests)
-      this.#dispatch(call)
+      answer()
     } catch (error) {
       call.fail(error)
     }
@@ -232,10 +251,14 @@ class HttpServer implements DaemonServer, CallHost {
     refuseRequest(error, socket, answered, this.limits)
   }
 
-  // A caller that does not read its answer keeps the memory of it.
-  #closeStuck(): void {
+  // Closes connections that wait in vain, and those whose caller does not read its answer, which keeps the memory of it.
+  #sweep(): void {
     const oldest = performance.now() - this.limits.answerTimeoutMs
-    for (const { socket, calls } of this.#connections.values()) {
+    for (const connection of this.#connections.values()) {
+      const { socket, calls } = connection
+      const overdue = connection.overdue(this.limits)
+      if (overdue === 'silent') this.#refuse(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket)
+      if (overdue === 'idle') socket.destroy()
       for (const { answeredAt } of calls) if (answeredAt !== undefined && answeredAt < oldest) socket.destroy()
     }
   }

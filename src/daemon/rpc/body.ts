@@ -1,12 +1,12 @@
 import { limitExceeded } from '../limits.js'
-import type { Call } from './call.js'
+import type { HttpCall } from './http-call.js'
 
 /**
  * Reads the body of a request, and calls `take` with it. One that is too long is answered with 413, and what still comes
  * of it is thrown away as it comes.
  * @param take - Gets bytes that belong to it. What it throws becomes the answer.
  */
-export function readBody(call: Call, limit: 'maxBodyBytes' | 'maxBatchBytes', take: (body: Buffer) => void): void {
+export function readBody(call: HttpCall, limit: 'maxBodyBytes' | 'maxBatchBytes', take: (body: Buffer) => void): void {
   const { request } = call
   const maximum = call.host.limits[limit]
   let chunks: Buffer[] | undefined = []

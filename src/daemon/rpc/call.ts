@@ -1,11 +1,20 @@
 // One request: from its headers until its answer is written, or its caller has gone.
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ErrorCode } from '../../errors/codes.js'
 import { createError, SecretsError } from '../../errors/secrets-error.js'
 import { connectErrorBody } from '../../wire/failure-detail.js'
 import type { Connection } from '../connection.js'
 import type { DaemonLimits } from '../limits.js'
 import type { DaemonLog } from '../log.js'
+
+/** An answer as it is written. */
+export interface WholeAnswer {
+  readonly status: number
+  /** Names and values in turn. */
+  readonly headers: readonly string[]
+  readonly body: string | Uint8Array
+  /** Whether the connection is closed after it. */
+  readonly last: boolean
+}
 
 /** What all requests of a server share. */
 export interface CallHost {
@@ -19,40 +28,36 @@ export interface CallHost {
   done(): void
 }
 
-/** The longest wait that a timer can take. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const PREFIX = Math.random().toString(36).slice(2, 8)
 let lastNumber = 0
 
-/** A request and its one answer. */
-export class Call {
+/** A request and its one answer. How it came, and how the answer is written, is the subclass's. */
+export abstract class Call {
   /** The request's name, in the log and in the answer's header `X-Request-Id`. */
   readonly id = `${PREFIX}-${++lastNumber}`
   readonly connection: Connection
-  readonly request: IncomingMessage
   readonly host: CallHost
   /** The path, without a query. */
-  readonly procedure: string
+  abstract readonly procedure: string
+  /**
+   * The caller's limit in milliseconds, from `Connect-Timeout-Ms`: undefined when there is none, or none that a timer
+   * can take, and null when the header is not valid.
+   */
+  abstract readonly timeoutMs: number | undefined | null
   /** What is asked for, for the log. */
   patterns: readonly string[] = []
   /** How many secrets the answer holds, for the log. */
   secrets = 0
   /** When the answer was given, on the clock of `performance.now()`. */
   answeredAt: number | undefined
-  readonly #response: ServerResponse
   readonly #began = performance.now()
   #release: (() => void) | undefined
   #leave: ((reason: SecretsError) => void) | undefined
   #done = false
 
-  constructor(host: CallHost, connection: Connection, request: IncomingMessage, response: ServerResponse) {
+  constructor(host: CallHost, connection: Connection) {
     this.host = host
     this.connection = connection
-    this.request = request
-    this.#response = response
-    const url = request.url as string
-    const query = url.indexOf('?')
-    this.procedure = query < 0 ? url : url.slice(0, query)
     connection.take(this)
   }
 
@@ -60,18 +65,6 @@ export class Call {
   whenLeft(leave: (reason: SecretsError) => void): void {
     if (this.#done) leave(leftError())
     else this.#leave = leave
-  }
-
-  /**
-   * The caller's limit in milliseconds, from `Connect-Timeout-Ms`: undefined when there is none, or none that a timer
-   * can take, and null when the header is not valid.
-   */
-  get timeoutMs(): number | undefined | null {
-    const text = this.request.headers['connect-timeout-ms']
-    if (text === undefined) return undefined
-    if (typeof text !== 'string' || !/^\d{1,10}$/.test(text)) return null
-    const timeoutMs = Number(text)
-    return timeoutMs > MAX_TIMEOUT_MS ? undefined : timeoutMs
   }
 
   /**
@@ -93,12 +86,23 @@ export class Call {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
     this.answeredAt = performance.now()
     this.#release = release
-    const response = this.#response
     const { surplus, latest } = this.connection
-    if (surplus || (this.host.draining && latest === this)) response.shouldKeepAlive = false
-    response.writeHead(status, ['X-Request-Id', this.id, 'Content-Length', String(length), ...headers])
-    response.end(body, () => this.#finish())
+    const last = surplus || (this.host.draining && latest === this)
+    this.write({ status, headers: ['X-Request-Id', this.id, 'Content-Length', String(length), ...headers], body, last })
     this.#log(status < 400 ? 'answered' : 'failed', code)
+  }
+
+  /** Writes the answer, and calls {@link finish} when it is written. */
+  protected abstract write(answer: WholeAnswer): void
+
+  /** Ends the request: its answer is written, or nobody reads it any more. */
+  protected finish(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#release?.()
+    this.#release = undefined
+    this.connection.finish(this)
+    this.host.done()
   }
 
   /** Answers with JSON. */
@@ -125,18 +129,9 @@ export class Call {
   hangUp(): void {
     if (this.answeredAt === undefined) {
       this.#log('abandoned')
-      this.#finish()
+      this.finish()
       this.#leave?.(leftError())
-    } else this.#finish()
-  }
-
-  #finish(): void {
-    if (this.#done) return
-    this.#done = true
-    this.#release?.()
-    this.#release = undefined
-    this.connection.calls.delete(this)
-    this.host.done()
+    } else this.finish()
   }
 
   #log(outcome: 'answered' | 'failed' | 'abandoned', code?: ErrorCode): void {

@@ -5,13 +5,13 @@ import { type ConnectRouter, createConnectRouter, createContextValues } from '@c
 import type { UniversalHandler } from '@connectrpc/connect/protocol'
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'
 import { answerSecrets } from './answer-secrets.js'
-import type { Call } from './call.js'
 import type { Served } from './dispatch.js'
+import type { HttpCall } from './http-call.js'
 import { PASSAGE, type Passage } from './passage.js'
 import { routeServices } from './services.js'
 
 /** Answers a request by Connect's handlers. */
-export async function answerThroughConnect(served: Served, call: Call, body: Buffer): Promise<void> {
+export async function answerThroughConnect(served: Served, call: HttpCall, body: Buffer): Promise<void> {
   const handler = handlersOf(served, call.host.limits.maxBodyBytes).get(call.procedure) as UniversalHandler
   const passage: Passage = { call }
   const { request } = call

@@ -4,11 +4,11 @@ import type { LocalEngine } from '../../engine/engine.js'
 import type { Secret } from '../../secret.js'
 import { VERSION } from '../../version.js'
 import type { WireForm } from '../../wire/body.js'
-import { answerSecrets } from './answer-secrets.js'
 import { readBody } from './body.js'
-import { type Call, PROTO_HEADERS } from './call.js'
+import { PROTO_HEADERS } from './call.js'
 import { createEngineService } from './engine-service.js'
-import { findSecrets } from './get-secrets.js'
+import { answerGetSecrets } from './get-secrets.js'
+import type { HttpCall } from './http-call.js'
 import { requestPattern } from './request-pattern.js'
 
 /** What a daemon is and how it is doing, for `se daemon status`. */
@@ -38,7 +38,7 @@ export interface Served {
 }
 
 /** Answers a request. */
-export type Route = (call: Call) => void
+export type Route = (call: HttpCall) => void
 
 /** A procedure that Connect answers. */
 const CONNECT_PROCEDURES = [
@@ -51,7 +51,7 @@ const CONNECT_PROCEDURES = [
 /** Makes the function that answers every request of a server. */
 export function createDispatcher(served: Served): Route {
   let handlers: Promise<typeof import('./connect.js')> | undefined
-  const throughConnect = (call: Call, body: Buffer): void => {
+  const throughConnect = (call: HttpCall, body: Buffer): void => {
     handlers ??= import('./connect.js')
     handlers
       .then(({ answerThroughConnect }) => answerThroughConnect(served, call, body))
@@ -69,7 +69,7 @@ export function createDispatcher(served: Served): Route {
   return (call) => (routes.get(call.procedure) ?? notFound)(call)
 }
 
-type Unusual = (call: Call, body: Buffer) => void
+type Unusual = (call: HttpCall, body: Buffer) => void
 
 function getSecrets(engine: LocalEngine, unusual: Unusual): Route {
   return (call) =>
@@ -77,9 +77,7 @@ function getSecrets(engine: LocalEngine, unusual: Unusual): Route {
       const form = usualForm(call)
       const pattern = form && requestPattern(form, body)
       if (form === undefined || pattern === undefined) return unusual(call, body)
-      findSecrets(engine, call, pattern)
-        .then((secrets) => answerSecrets(call, form, secrets))
-        .catch((error) => call.fail(error))
+      answerGetSecrets(engine, call, form, pattern)
     })
 }
 
@@ -99,7 +97,7 @@ function getVersion(unusual: Unusual): Route {
 }
 
 /** The form of a request that is as every client writes it; undefined for any other, or when its headers are not valid. */
-function usualForm({ request, timeoutMs }: Call): WireForm | undefined {
+function usualForm({ request, timeoutMs }: HttpCall): WireForm | undefined {
   const { method, url, headers } = request
   if (method !== 'POST' || url?.includes('?') || timeoutMs === null) return undefined
   if (headers['content-encoding'] !== undefined) return undefined
@@ -107,12 +105,12 @@ function usualForm({ request, timeoutMs }: Call): WireForm | undefined {
   return headers['content-type'] === 'application/proto' ? 'proto' : undefined
 }
 
-function health(call: Call): void {
+function health(call: HttpCall): void {
   const { method } = call.request
   if (method !== 'GET' && method !== 'HEAD') return call.answer(405, ['Allow', 'GET, HEAD'], '')
   call.answer(200, ['Content-Type', 'text/plain; charset=utf-8'], 'ok')
 }
 
-function notFound(call: Call): void {
+function notFound(call: HttpCall): void {
   call.text(404, '404 page not found')
 }

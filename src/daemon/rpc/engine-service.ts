@@ -8,14 +8,14 @@ import { limitExceeded } from '../limits.js'
 import { askEngine } from './ask-engine.js'
 import { answerBatch } from './batch-answer.js'
 import { readBody } from './body.js'
-import type { Call } from './call.js'
 import type { Route, Served } from './dispatch.js'
+import type { HttpCall } from './http-call.js'
 
 /** The most patterns of one batch. */
 const MAX_PATTERNS = 10_000
 const JSON_TYPE = /^application\/json(; ?charset=utf-?8)?$/i
 
-type Handler = (call: Call, body: Buffer) => Promise<void>
+type Handler = (call: HttpCall, body: Buffer) => Promise<void>
 type JsonObject = Readonly<Record<string, unknown>>
 
 /** The procedures of EngineService, by path. */

@@ -3,8 +3,17 @@ import { secretsOf } from '../../engine/secrets-of.js'
 import { CODES } from '../../errors/codes.js'
 import { createError, SecretsError } from '../../errors/secrets-error.js'
 import type { Secret } from '../../secret.js'
+import type { WireForm } from '../../wire/body.js'
+import { answerSecrets } from './answer-secrets.js'
 import { askEngine } from './ask-engine.js'
 import type { Call } from './call.js'
+
+/** Answers a request of GetSecrets. */
+export function answerGetSecrets(engine: LocalEngine, call: Call, form: WireForm, pattern: string): void {
+  findSecrets(engine, call, pattern)
+    .then((secrets) => answerSecrets(call, form, secrets))
+    .catch((error) => call.fail(error))
+}
 
 /**
  * Finds what GetSecrets answers with. Plugins that failed while others answered are logged.
