@@ -28,6 +28,12 @@ const SESSION_NOTE = `A request is a stream of its own, as Docker’s protocol w
 closed by both. In the plugin's process node:http reads it and an engine of one plugin answers, in ours the answer is read by hand and wiped.
 Half of the time is the plugin's process, which for each stream makes what node:http makes for each connection.`
 
+const DAEMON_NAMES = {
+  echo: 'bare node:http, which knows the answer',
+  connect: 'connect-node',
+  ours: 'ours, with a plugin in memory',
+}
+
 const SECTIONS = {
   matcher: {
     title: 'Patterns and ids',
@@ -61,6 +67,25 @@ const SECTIONS = {
         goal === undefined ? '' : `≥ ${goal}×${missed(speedup < goal)}`,
       ])
       return table(['', 'median', 'least', '`env`', 'faster than dotenvx', 'goal'], rows)
+    },
+  },
+  daemon: {
+    title: 'GetSecrets for one id, through the daemon’s server',
+    async render({ bench }) {
+      const rows = (await bench()).map(({ form, connections, name, perSecond, p50, p99, ratio, goal }) => [
+        form,
+        connections,
+        DAEMON_NAMES[name],
+        Math.round(perSecond),
+        `${p50.toPrecision(3)} µs`,
+        `${p99.toPrecision(3)} µs`,
+        times(ratio),
+        goal === undefined ? '' : `≥ ${goal}×${missed(ratio < goal)}`,
+      ])
+      return table(
+        ['form', 'connections', 'server', 'requests a second', 'p50', 'p99', 'ours against it', 'goal'],
+        rows,
+      )
     },
   },
   keychain: {
