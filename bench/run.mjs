@@ -1,5 +1,5 @@
 // Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
-// `cli`, `run-command`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
+// `cli`, `run-command`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
 // libsecret).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,15 +1,16 @@
 // A daemon that is killed, and what becomes of those who ask it.
 import { Agent } from 'node:http'
-import anyTest, { type TestFn } from 'ava'
+import anyTest from 'ava'
 import { connect } from '../../src/client/connect.js'
 import { SecretsError } from '../../src/index.js'
 import { getSecrets, type JsonError } from '../helpers/ask.js'
 import { startDaemon } from '../helpers/daemon.js'
 import { BUILD_TIMEOUT_MS, buildGo, type GoAnswer, goMissing, startGo } from '../helpers/go.js'
 
-const test = (goMissing() === undefined ? anyTest : anyTest.skip) as TestFn
+// One after the other: each starts processes that have seconds to answer.
+const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-test.before(async (t) => {
+anyTest.before(async (t) => {
   t.timeout(BUILD_TIMEOUT_MS)
   await buildGo()
   t.pass()

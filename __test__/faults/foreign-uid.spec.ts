@@ -2,16 +2,17 @@
 import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import anyTest, { type ExecutionContext, type TestFn } from 'ava'
+import anyTest, { type ExecutionContext } from 'ava'
 import { startDaemon } from '../helpers/daemon.js'
 import { asForeigner, FOREIGN_UID } from '../helpers/foreign.js'
 import { BUILD_TIMEOUT_MS, buildGo, type GoAnswer, goClient, goMissing, LineProgram } from '../helpers/go.js'
 import { createFileHome } from '../helpers/se.js'
 
 const foreigner = goMissing() === undefined ? asForeigner() : undefined
-const test = (foreigner === undefined ? anyTest.skip : anyTest) as TestFn
+// One after the other: each starts processes that have seconds to answer.
+const test = foreigner === undefined ? anyTest.serial.skip : anyTest.serial
 
-test.before(async (t) => {
+anyTest.before(async (t) => {
   t.timeout(BUILD_TIMEOUT_MS)
   await buildGo()
   t.pass()

@@ -2,10 +2,13 @@
 // request is served.
 import { randomBytes } from 'node:crypto'
 import { connect as connectSocket, type Socket } from 'node:net'
-import test, { type ExecutionContext } from 'ava'
+import anyTest, { type ExecutionContext } from 'ava'
 import { ask, exchange, GET_SECRETS, getSecrets, hijack, type JsonError } from '../helpers/ask.js'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
 import { openDescriptors, residentBytes } from '../helpers/memory.js'
+
+// One after the other: each starts a daemon.
+const test = process.platform === 'linux' ? anyTest.serial : anyTest.serial.skip
 
 async function start(t: ExecutionContext): Promise<Daemon> {
   const daemon = await startDaemon(t)

@@ -1,12 +1,12 @@
 // curl against our daemon: what any program with HTTP gets.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import anyTest, { type TestFn } from 'ava'
+import anyTest from 'ava'
 import { GET_SECRETS, type JsonEnvelope, type JsonError } from '../helpers/ask.js'
 import { startDaemon } from '../helpers/daemon.js'
 import { hasProgram } from '../helpers/programs.js'
 
-const test = (hasProgram('curl') ? anyTest : anyTest.skip) as TestFn
+const test = hasProgram('curl') ? anyTest.serial : anyTest.serial.skip
 const run = promisify(execFile)
 
 /** Sends JSON as a person would, and answers with the body and the status. */

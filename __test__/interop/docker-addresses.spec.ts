@@ -1,19 +1,19 @@
 // Docker's programs find our daemon with no setting. Its address in the abstract space is one for the whole machine, so
 // these tests run one after the other.
 import { join } from 'node:path'
-import anyTest, { type TestFn } from 'ava'
+import anyTest from 'ava'
 import { startDaemon } from '../helpers/daemon.js'
 import { BUILD_TIMEOUT_MS, buildGo, goClient, goMissing, startGo } from '../helpers/go.js'
 
-const test = (goMissing() === undefined ? anyTest : anyTest.skip) as TestFn
+const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-test.before(async (t) => {
+anyTest.before(async (t) => {
   t.timeout(BUILD_TIMEOUT_MS)
   await buildGo()
   t.pass()
 })
 
-test.serial('the Go client and a Go plugin find a daemon that was given no address', async (t) => {
+test('the Go client and a Go plugin find a daemon that was given no address', async (t) => {
   const daemon = await startDaemon(t, { addresses: 'default' })
   await daemon.home.ok(['set', 'mine'], { stdin: 'mine' })
   const { env } = daemon.home
@@ -31,7 +31,7 @@ test.serial('the Go client and a Go plugin find a daemon that was given no addre
   t.is((await goClient(['get', 'vault/a'], env)).envelopes?.[0]?.provider, 'vault')
 })
 
-test.serial('an address that another program holds is left to it, and the others are served', async (t) => {
+test('an address that another program holds is left to it, and the others are served', async (t) => {
   const other = await startGo('engine', ['-socket', `@docker-secrets-engine/${process.getuid?.()}/daemon.sock`], (fn) =>
     t.teardown(fn),
   )

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import anyTest, { type ExecutionContext, type TestFn } from 'ava'
+import anyTest, { type ExecutionContext } from 'ava'
 import {
   BUILD_TIMEOUT_MS,
   buildGo,
@@ -15,9 +15,10 @@ import {
   writeSecrets,
 } from '../helpers/go.js'
 
-const test = (goMissing() === undefined ? anyTest : anyTest.skip) as TestFn
+// One after the other: each starts processes that have seconds to answer.
+const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-test.before(async (t) => {
+anyTest.before(async (t) => {
   t.timeout(BUILD_TIMEOUT_MS)
   await buildGo()
   t.pass()

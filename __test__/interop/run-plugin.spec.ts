@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import anyTest, { type ExecutionContext, type TestFn } from 'ava'
+import anyTest, { type ExecutionContext } from 'ava'
 import {
   BUILD_TIMEOUT_MS,
   buildGo,
@@ -15,11 +15,12 @@ import {
   startGo,
 } from '../helpers/go.js'
 
-const test = (goMissing() === undefined ? anyTest : anyTest.skip) as TestFn
+// One after the other: each starts processes that have seconds to answer.
+const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 const fixture = fileURLToPath(new URL('../fixtures/run-plugin.ts', import.meta.url))
 const command = [process.execPath, `--import=${import.meta.resolve('tsx')}`, fixture] as const
 
-test.before(async (t) => {
+anyTest.before(async (t) => {
   t.timeout(BUILD_TIMEOUT_MS)
   await buildGo()
   t.pass()
