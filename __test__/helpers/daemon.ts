@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import type { ExecutionContext } from 'ava'
+import { ask } from './ask.js'
 import { cli, createFileHome, type Home } from './se.js'
 
 /** One line of the daemon's log. */
@@ -24,6 +26,10 @@ export interface DaemonOptions {
   readonly env?: NodeJS.ProcessEnv
   /** For Node, such as `--heapsnapshot-signal=SIGUSR2`. */
   readonly nodeArguments?: readonly string[]
+  /** Words before those of the daemon, such as of a program that becomes it. */
+  readonly launcher?: readonly string[]
+  /** `ignore`: nobody reads it, and the log is a file. */
+  readonly stderr?: 'pipe' | 'ignore'
 }
 
 /** A daemon that runs. Ends with the test. */
@@ -38,10 +44,16 @@ export interface Daemon extends AsyncDisposable {
   readonly others: readonly string[]
   /** Waits for a line of the log: one with this message, or for which the function is true. */
   logged(wanted: string | ((line: LogLine) => boolean)): Promise<LogLine>
+  /** Waits until it answers, for one whose log is not read. */
+  answers(): Promise<void>
+  /** Leaves its standard error unread from now on. */
+  stopReading(): void
   /** Sends it a signal. */
   signal(signal: NodeJS.Signals): void
   /** Ends it, and waits for that: the exit status, or the name of the signal that killed it. */
   stop(): Promise<number | string>
+  /** Sends it a signal, and waits for its end, whoever reads its log. */
+  exit(signal: NodeJS.Signals): Promise<number | string>
   /** Kills it, and waits for its end. */
   kill(): Promise<void>
   /** Ends it, and starts another one in its place. */
@@ -92,6 +104,7 @@ class Running implements Daemon {
   readonly socket: string
   readonly #options: DaemonOptions
   #child!: ChildProcess
+  #exit!: Promise<unknown[]>
   #ended!: Promise<number | string>
   #isOver = false
   #waiting: (() => void)[] = []
@@ -123,6 +136,26 @@ class Running implements Daemon {
     }
   }
 
+  async answers(): Promise<void> {
+    for (;;) {
+      if (this.#child.exitCode !== null) throw new Error(`the daemon ended with ${this.#child.exitCode}`)
+      const reply = await ask(this.socket, '/health').catch(() => undefined)
+      if (reply?.status === 200) return
+      await new Promise(setImmediate)
+    }
+  }
+
+  stopReading(): void {
+    this.#child.stderr?.pause()
+  }
+
+  async exit(signal: NodeJS.Signals): Promise<number | string> {
+    this.signal(signal)
+    const [status, killed] = await this.#exit
+    this.#child.stderr?.resume()
+    return (status ?? killed) as number | string
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
@@ -148,16 +181,17 @@ class Running implements Daemon {
   }
 
   #start(): void {
-    const { env, nodeArguments = [] } = this.#options
+    const { env, nodeArguments = [], launcher = [], stderr = 'pipe' } = this.#options
     this.lines = []
     this.others = []
     this.#isOver = false
-    const child = spawn(process.execPath, [...nodeArguments, cli, 'daemon', 'run'], {
+    const [program = '', ...words] = [...launcher, process.execPath, ...nodeArguments, cli, 'daemon', 'run']
+    const child = spawn(program, words, {
       env: { ...this.home.env, ...env },
       cwd: join(this.home.folder, 'work'),
-      stdio: ['ignore', 'inherit', 'pipe'],
+      stdio: ['ignore', 'inherit', stderr],
     })
-    const reader = createInterface({ input: child.stderr })
+    const reader = createInterface({ input: child.stderr ?? Readable.from([]) })
     reader.on('line', (text) => {
       try {
         this.lines.push(JSON.parse(text) as LogLine)
@@ -167,7 +201,8 @@ class Running implements Daemon {
       this.#wake()
     })
     this.#child = child
-    this.#ended = Promise.all([once(child, 'exit'), once(reader, 'close')]).then(([[status, signal]]) => {
+    this.#exit = once(child, 'exit')
+    this.#ended = Promise.all([this.#exit, once(reader, 'close')]).then(([[status, signal]]) => {
       this.#isOver = true
       this.#wake()
       return (status ?? signal) as number | string

@@ -72,8 +72,8 @@ export async function askDaemon(address: string): Promise<DaemonFacts | undefine
 }
 
 /**
- * The process that listens at an address, as the system says: of a socket that systemd made, systemd. Undefined for a name
- * in the abstract space, to which Node cannot connect.
+ * The process that listens at an address, as the system says: 0 for one that is not seen from here. Undefined for a name in
+ * the abstract space, to which Node cannot connect.
  */
 export async function listeningPid(address: string): Promise<number | undefined> {
   if (address.startsWith('@')) return undefined
@@ -81,7 +81,7 @@ export async function listeningPid(address: string): Promise<number | undefined>
   const socket = connect(address)
   try {
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    return peerOf(socket).pid
+    return peerOf(socket).pid ?? 0
   } finally {
     socket.destroy()
   }

@@ -44,18 +44,18 @@ export function isRead(fd: number): boolean {
   }
 }
 
-/**
- * A target on an open descriptor that never waits in a system call: what the reader does not take now is tried again a
- * little later. For a pipe or terminal it opens a description of its own, since the flag that makes it so is shared with
- * everybody who has the same one.
- */
-export function descriptorTarget(fd: number): LogTarget {
+/** A target on standard error that never waits in a system call: a reader that is slow must not stop requests. */
+export function standardErrorTarget(): LogTarget {
+  return fstatSync(2).isSocket() ? socketTarget(process.stderr) : openedTarget(2)
+}
+
+/** A pipe or a terminal is opened anew: the flag that keeps it from waiting is shared by all who have the same opening. */
+function openedTarget(fd: number): LogTarget {
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY
   let own = fd
   try {
-    own = openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY)
-  } catch {
-    // A socket cannot be opened again. The journal always reads.
-  }
+    own = openSync(`/dev/fd/${fd}`, flags)
+  } catch {} // without /proc it is used as it is
   return {
     async write(bytes) {
       for (;;) {
@@ -70,6 +70,21 @@ export function descriptorTarget(fd: number): LogTarget {
     close() {
       if (own !== fd) closeSync(own)
     },
+  }
+}
+
+/**
+ * A socket, such as the journal's, cannot be opened anew. Node's own stream on it does not wait either, and must be the only
+ * one: Node opens it whenever any socket is closed, and two on one descriptor fail.
+ */
+function socketTarget(stream: NodeJS.WriteStream): LogTarget {
+  stream.on('error', () => {}) // each write is told
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stream.write(bytes, (error) => (error ? reject(error) : resolve(bytes.length)))
+      }),
+    close() {},
   }
 }
 

@@ -6,7 +6,7 @@ import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import { takePassedSockets } from './activation.js'
 import { createLog, type WrittenLog } from './log.js'
-import { descriptorTarget, fileTarget, isRead, logFile, STANDARD_ERROR } from './log-target.js'
+import { fileTarget, isRead, logFile, STANDARD_ERROR, standardErrorTarget } from './log-target.js'
 import { UserDaemon } from './user-daemon.js'
 
 /** How long the last lines of the log may take. */
@@ -23,7 +23,7 @@ export async function runDaemon(env: NodeJS.ProcessEnv): Promise<number> {
   const passed = takePassedSockets(env)
   const file = logFile(env)
   const onStderr = isRead(2)
-  const log = createLog(onStderr ? descriptorTarget(2) : fileTarget(file))
+  const log = createLog(onStderr ? standardErrorTarget() : fileTarget(file))
   endAtFault(log)
   const ended = endOf(log)
   try {

@@ -1,5 +1,6 @@
 /** `se daemon stop`: ends the daemon and waits until it has ended. */
 import type { Command } from '../command.js'
+import type { DaemonFacts } from '../daemon-client.js'
 
 /** What the daemon gives its requests, and a little more. */
 const LIMIT_MS = 40_000
@@ -23,25 +24,24 @@ export const command: Command = {
     checkPlatform()
     const address = await ownAddress(env)
     const { createError, SecretsError } = await import('../../errors/secrets-error.js')
-    let pid: number | undefined
+    let facts: DaemonFacts | undefined
     try {
-      pid = (await askDaemon(address))?.pid
-      if (pid === undefined) {
+      facts = await askDaemon(address)
+      if (facts === undefined) {
         stdout.write('The daemon does not run.\n')
         return 0
       }
     } catch (error) {
-      if (!SecretsError.is(error) || error.details['hangs'] !== true) throw error
+      // One that hangs is asked by its signal alone.
+      if (!SecretsError.is(error) || error.details['hangs'] !== true || !(await isHeld(address))) throw error
     }
-    // Of a socket that systemd made, and of a daemon in a container, the system names another process.
-    const listening = await listeningPid(address)
-    if (pid === undefined ? !(await isHeld(address)) : listening !== undefined && listening !== pid) {
-      throw createError('SE_UNSUPPORTED', `the daemon on ${address} was not started by se daemon start`, {
-        hint: 'systemctl --user stop se-native.socket se-native.service; one in a container is ended there',
+    const pid = (await listeningPid(address)) ?? facts?.pid ?? 0
+    if (pid === 0) {
+      throw createError('SE_UNSUPPORTED', `the daemon on ${address} runs in another container`, {
+        hint: 'end it there',
         details: { address },
       })
     }
-    pid ??= listening as number
     process.kill(pid, 'SIGTERM')
     for (const until = Date.now() + LIMIT_MS; !hasEnded(pid); ) {
       if (Date.now() > until) {
