@@ -36,12 +36,12 @@ mkdir ../lts && (cd ../lts && echo '{}' >package.json && npm install --silent --
 other=$(ls "$work"/lts/node_modules/node-*/bin/node)
 for node in "$(command -v node)" "$other"; do
   version=$("$node" --version)
-  for program in use.mjs use.cjs; do
+  for program in use.mjs use.cjs server.mjs; do
     "$node" "$program" 2>"$program.err" || { cat "$program.err" >&2; echo "check-package: $program fails on Node.js $version" >&2; exit 1; }
     [ ! -s "$program.err" ] || { cat "$program.err" >&2; echo "check-package: $program warns on Node.js $version" >&2; exit 1; }
   done
   [ "$("$node" node_modules/.bin/se --version)" = "$("$node" -p "'se ' + require('se-native/package.json').version")" ]
-  echo "works: import, require() and se on Node.js $version"
+  echo "works: import, require(), se and the daemon’s server on Node.js $version"
 done
 
 case $platform in
