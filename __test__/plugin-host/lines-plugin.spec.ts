@@ -151,6 +151,15 @@ test('closing ends what still runs', async (t) => {
   await t.throwsAsync(asked, { code: 'SE_PLUGIN_FAILURE', message: 'its program was ended by SIGKILL' })
 })
 
+test('what a program still writes when its log is closed is lost, and nothing else', async (t) => {
+  const { plugin } = script(t, 'trap "" TERM; while :; do echo noise >&2; done')
+  const asked = ask(plugin)
+  asked.catch(() => {})
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+  await plugin.close?.()
+  await t.throwsAsync(asked)
+})
+
 test('disabling is remembered', async (t) => {
   const { plugin, host } = script(t, 'true')
   t.is(plugin.state?.().status, 'running')

@@ -25,6 +25,7 @@ export class PluginLog extends Writable {
   constructor(file: string, maxBytes = MAX_LOG_BYTES) {
     super({ decodeStrings: true, emitClose: false })
     this.setMaxListeners(0) // each process has two streams that lead here
+    this.on('error', () => {}) // what a process that is being killed still writes comes after the end
     this.#file = file
     this.#maxBytes = maxBytes
   }

@@ -12,16 +12,17 @@ const AT_ONCE = 16
 
 /** Checks the answers for an id that is there. The secret stays, for later checks; it is the caller's to dispose. */
 export async function checkId(checks: Checks, id: string, ask: Ask): Promise<Secret | undefined> {
-  let found: Secret | undefined
-  await checks.run(`asked for ${id}, it answers with one secret of this id`, async () => {
-    const secrets = await ask([id])
-    must(secrets.length > 0, 'it answered with nothing')
-    found = secrets.find((secret) => secret.id === id)
-    must(found !== undefined, `it answered with ${describe(secrets)} instead`)
-    must(secrets.length === 1, `it answered with ${describe(secrets)}`)
+  let answered: readonly Secret[] = []
+  const isOne = await checks.run(`asked for ${id}, it answers with one secret of this id`, async () => {
+    answered = await ask([id])
+    must(answered.length > 0, 'it answered with nothing')
+    must(answered.length === 1 && answered[0]?.id === id, `it answered with ${describe(answered)}`)
   })
-  const first = found
-  if (first === undefined) return undefined
+  const [first] = answered
+  if (!isOne || first === undefined) {
+    for (const secret of answered) secret.dispose()
+    return undefined
+  }
   await checks.run(`the facts of ${id} are well formed`, async () => checkFacts(first))
   await checks.run(`asked for ${id} again, it gives the same bytes`, async () => {
     await withSecrets(ask([id]), (secrets) => {
@@ -78,5 +79,5 @@ export async function checkOutput(secrets: readonly Secret[], output: Uint8Array
 
 function describe(secrets: readonly Secret[]): string {
   const ids = secrets.slice(0, 3).map(({ id }) => (firstWrong('id', id) < 0 ? id : 'what is no id'))
-  return `${secrets.length} secrets: ${ids.join(', ')}${secrets.length > 3 ? ', …' : ''}`
+  return `${secrets.length === 1 ? 'another' : `${secrets.length} secrets`}: ${ids.join(', ')}${secrets.length > 3 ? ', …' : ''}`
 }

@@ -1,5 +1,6 @@
 /** Checks of a plugin that is launched and speaks over a session. */
 import { randomBytes } from 'node:crypto'
+import { SecretsError } from '../errors/secrets-error.js'
 import { parsePattern } from '../pattern.js'
 import { type Child, describeExit, endChild, startChild } from '../plugin-host/child.js'
 import { systemClock, within } from '../plugin-host/clock.js'
@@ -150,8 +151,10 @@ async function startRun({ command, env, name }: Required<PluginCheckOptions>): P
     const session = await acceptSession(child.socket as NonNullable<Child['socket']>, { expectName: name })
     return { child, session, output: () => Buffer.concat(chunks) }
   } catch (error) {
-    const ended = await within(systemClock, 100, child.exited)
-    const how = ended ? `it ${describeExit(await child.exited)}` : undefined
+    // One that ended by itself is told by its status, one that was refused by the reason.
+    const hasLeft = SecretsError.is(error) && error.code === 'SE_PLUGIN_UNAVAILABLE'
+    const hasEnded = hasLeft && (await within(systemClock, GRACE_MS, child.exited))
+    const how = hasEnded ? `it ${describeExit(await child.exited)}` : undefined
     await endChild(child, GRACE_MS, systemClock)
     // It was not asked for a value yet: what it wrote can be shown.
     const wrote = Buffer.concat(chunks).toString().trim().split('\n').slice(-5).join('\n')
