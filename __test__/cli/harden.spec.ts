@@ -23,6 +23,14 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   edit: ['a'],
   run: ['-e', 'A=se://a', '--', 'true'],
   env: ['-e', 'A=se://a'],
+  explain: ['a'],
+  unlock: [],
+  lock: [],
+  'plugins ls': [],
+  'plugins enable': ['a'],
+  'plugins disable': ['a'],
+  'plugins test': ['./a'],
+  'daemon run': [],
   doctor: [],
   store: [],
   'store use': ['file'],
@@ -34,7 +42,24 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   __complete: ['--', 'get', ''],
 }
 
-const STORELESS = ['completion', 'help', 'version']
+const STORELESS = [
+  'completion',
+  'daemon',
+  'daemon install',
+  'daemon logs',
+  'daemon start',
+  'daemon status',
+  'daemon stop',
+  'help',
+  'plugins',
+  'plugins add',
+  'plugins init',
+  'plugins logs',
+  'plugins remove',
+  'setup',
+  'setup docker',
+  'version',
+]
 
 async function all(entries: readonly CommandEntry[]): Promise<Command[]> {
   const commands = await Promise.all(entries.map((entry) => entry.load()))
