@@ -64,19 +64,25 @@ async function serve(procedure: Procedure | undefined, request: IncomingMessage,
   await procedure({ form, body: await readBody(request), timeoutMs, response })
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request) {
-    length += (chunk as Buffer).length
-    if (length > MAX_BODY_BYTES) {
-      throw createError('SE_LIMIT_EXCEEDED', `the request is larger than ${MAX_BODY_BYTES} bytes`, {
-        details: { limit: MAX_BODY_BYTES },
-      })
-    }
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks)
+// By events: an iterator makes an error for each request, which nobody sees.
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > MAX_BODY_BYTES) {
+        const limit = MAX_BODY_BYTES
+        reject(createError('SE_LIMIT_EXCEEDED', `the request is larger than ${limit} bytes`, { details: { limit } }))
+        chunks.length = 0
+        request.pause()
+      } else {
+        chunks.push(chunk)
+      }
+    })
+    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('error', reject)
+  })
 }
 
 /** Reads the message of a request. @throws `SE_INVALID_OPTION` when it is none. */

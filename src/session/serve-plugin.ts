@@ -52,7 +52,9 @@ async function answerGetSecrets({ engine, requester }: ServedPlugin, exchange: E
   const { response, form, timeoutMs } = exchange
   const { pattern } = readMessage(GetSecretsRequestSchema, exchange)
   const gone = new AbortController()
-  response.once('close', () => gone.abort())
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort()
+  })
   // The wire does not say whether times are wanted.
   const secrets = await engine.getSecrets(pattern, { requester, timeoutMs, signal: gone.signal, times: true })
   // As plugins of Docker's module answer.
@@ -63,8 +65,8 @@ async function answerGetSecrets({ engine, requester }: ServedPlugin, exchange: E
   } finally {
     for (const secret of secrets) secret.dispose()
   }
-  if (gone.signal.aborted) return body.release()
   // When the bytes are out, or nobody takes them.
+  if (response.closed) return body.release()
   response.once('close', () => body.release())
   sendBytes(exchange, body.bytes)
   response.end()

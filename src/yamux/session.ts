@@ -56,6 +56,7 @@ export class YamuxSession {
   readonly #carrier: StreamCarrier
   readonly #onControlSent: () => void
   #controlBytes = 0
+  #gathering = false
   #nextId: number
   #nextPing = 0
   #theirStreams = 0
@@ -93,14 +94,10 @@ export class YamuxSession {
     const reader = new FrameReader(this.#sink())
     socket.on('data', (chunk: Buffer) => {
       if (this.#ended !== undefined) return
-      // What is answered at once goes out in one system call.
-      socket.cork()
       try {
         reader.read(chunk)
       } catch (error) {
         this.#end(error as SecretsError, PROTOCOL_ERROR)
-      } finally {
-        socket.uncork()
       }
     })
     const gone = (cause?: Error): void => this.#end(unavailable('the connection ended', cause))
@@ -271,6 +268,7 @@ export class YamuxSession {
   #sendControl(type: number, flags: number, id: number, length: number): void {
     if (this.#ended !== undefined) return
     this.#controlBytes += HEADER_BYTES
+    this.#gather()
     this.#socket.write(header(type, flags, id, length), this.#onControlSent)
     if (this.#controlBytes > MAX_CONTROL_BYTES) this.#end(broken('it does not read what it asks for'))
   }
@@ -284,15 +282,24 @@ export class YamuxSession {
   ): void {
     if (this.#ended !== undefined) return sent(this.#ended)
     const socket = this.#socket
-    // One system call for all of it.
-    socket.cork()
+    this.#gather()
     socket.write(header(DATA, flags, id, length))
     const last = pieces.length - 1
     // A peer that is gone may be known by a write that fails, before the socket says so.
     const written = (error?: Error | null): void =>
       sent(error == null ? error : (this.#ended ?? unavailable('the connection ended', error)))
     for (const [index, piece] of pieces.entries()) socket.write(piece, index === last ? written : undefined)
-    socket.uncork()
+  }
+
+  // All frames of one turn of the event loop, of whatever streams, go out in one system call at its end.
+  #gather(): void {
+    if (this.#gathering) return
+    this.#gathering = true
+    this.#socket.cork()
+    setImmediate(() => {
+      this.#gathering = false
+      this.#socket.uncork()
+    })
   }
 
   #end(reason: SecretsError, code?: number, here = false): void {
