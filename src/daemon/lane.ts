@@ -6,6 +6,9 @@ import type { Connection } from './connection.js'
 import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
 import { type PlainHead, type PlainRequest, plainRequest } from './rpc/plain-request.js'
 
+/** How a request begins whose body is a passphrase. */
+const UNLOCK = 'POST /senative.engine.v1.EngineService/Unlock '
+
 /** Who runs a lane. */
 export interface LaneHost extends CallHost {
   /** Answers a usual request. */
@@ -77,6 +80,8 @@ export class Lane {
     socket.off('error', this.#fail)
     this.#connection.serveHttp()
     socket.emit('data', chunk)
+    // node:http has copied the body, and the service wipes that copy.
+    if (chunk.indexOf(UNLOCK) === 0) chunk.fill(0)
   }
 }
 
