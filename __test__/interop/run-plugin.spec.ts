@@ -90,7 +90,7 @@ test('it registers with a Go engine that answers HTTP/0.0, and is asked by it', 
 })
 
 test('it ends on Shutdown, on SIGTERM, and when the engine goes, each time in order', async (t) => {
-  const { socket, engine } = await startEngine(t, createFolder(t))
+  const { socket, engine, ask } = await startEngine(t, createFolder(t))
   const one = dial(t, 'one', socket)
   await engine.line(/"registered".*"one"/)
   engine.child.stdin.write('shutdown one\n')
@@ -107,6 +107,8 @@ test('it ends on Shutdown, on SIGTERM, and when the engine goes, each time in or
 
   const three = dial(t, 'three', socket)
   await engine.line(/"registered".*"three"/)
+  // The engine says so before the plugin has its answer: an engine that goes then has refused it.
+  t.is((await ask('get', 'three/a')).envelopes?.length, 1)
   await engine.stop('SIGKILL')
   await three.line(/^ended$/)
   t.is(await three.ended(), 0)
