@@ -226,6 +226,23 @@ test('a disabled plugin is ended and stays so, and enabling starts it', async (t
   t.deepEqual(host.states.disabled(), [])
 })
 
+test('disabling one that stays is answered before it has ended, and enabling it waits for that', async (t) => {
+  const { plugin, host } = launch(t, 'stubborn')
+  await ask(plugin)
+  const disabling = plugin.setEnabled?.(false)
+  while (!host.clock.waits.includes(500)) await new Promise(setImmediate)
+  host.clock.advance(500)
+  await disabling
+  await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE' })
+  const enabling = plugin.setEnabled?.(true)
+  while (host.log.lines.filter(({ message }) => message === 'a plugin has registered').length < 2) {
+    host.clock.advance(500)
+    await new Promise(setImmediate)
+  }
+  await enabling
+  t.deepEqual(await ask(plugin), [{ id: 'x/a', text: 'x/a' }])
+})
+
 test('what a plugin writes is kept in a small file that only its user may read', async (t) => {
   const { plugin, host } = launch(t, 'flood')
   await ask(plugin)

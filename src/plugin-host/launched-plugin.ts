@@ -7,7 +7,7 @@ import type { Secret } from '../secret.js'
 import type { PluginSession } from '../session/plugin-session.js'
 import type { Registration } from '../session/registration.js'
 import { askSession } from './ask-session.js'
-import { systemClock } from './clock.js'
+import { systemClock, within } from './clock.js'
 import type { HostOptions } from './host-options.js'
 import { KeepAlive } from './keep-alive.js'
 import { pluginEnvironment } from './plugin-environment.js'
@@ -25,6 +25,8 @@ export interface HostedPlugin extends Plugin {
 /** What a request may take where the plugin has no limit of its own: the engine's. */
 const TIMEOUT_MS = 10_000
 const GRACE_MS = 2000
+/** How long who enables or disables it waits for its process: Docker's client waits a second for an answer. */
+const CHANGE_MS = 500
 const UNKNOWN_VERSION = 'v0.0.0'
 
 /**
@@ -52,6 +54,8 @@ class LaunchedPlugin {
   readonly #keepAlive = new KeepAlive()
   readonly #unlist: () => void
   #enabled: boolean
+  /** The last start or end that somebody asked for. Never rejects. */
+  #changing: Promise<void> = Promise.resolve()
   /** Its pattern, as it is known now. */
   #pattern: Pattern
   #version: string
@@ -153,15 +157,22 @@ class LaunchedPlugin {
   async #setEnabled(enabled: boolean): Promise<void> {
     this.#options.states.setEnabled(this.#config.name, enabled)
     this.#enabled = enabled
-    await this.#keepAlive.during(() => (enabled ? this.#supervisor.restart() : this.#supervisor.stop('is disabled')))
+    const change = this.#change(() =>
+      this.#enabled ? this.#supervisor.restart() : this.#supervisor.stop('is disabled'),
+    )
+    await within(this.#options.clock ?? systemClock, CHANGE_MS, change)
   }
 
   async #close(): Promise<void> {
     this.#unlist()
-    await this.#keepAlive.during(async () => {
-      await this.#supervisor.stop('the engine was closed')
-      await this.#log.finish()
-    })
+    await this.#change(() => this.#supervisor.stop('the engine was closed'))
+    await this.#log.finish()
+  }
+
+  /** Starts and stops come one after the other. */
+  #change(change: () => Promise<void>): Promise<void> {
+    this.#changing = this.#keepAlive.during(() => this.#changing.then(change))
+    return this.#changing
   }
 
   #tell(phase: Phase, { message }: PluginState): void {
