@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file senative/engine/v1/engine.proto.
  */
 export const file_senative_engine_v1_engine: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zZW5hdGl2ZS9lbmdpbmUvdjEvZW5naW5lLnByb3RvEhJzZW5hdGl2ZS5lbmdpbmUudjEiWgoPR2V0QmF0Y2hSZXF1ZXN0EhAKCHBhdHRlcm5zGAEgAygJEg4KBnBsdWdpbhgCIAEoCRINCgV0aW1lcxgDIAEoCBIWCg53aXRob3V0X3ZhbHVlcxgEIAEoCCKDAQoQR2V0QmF0Y2hSZXNwb25zZRI7CgllbnZlbG9wZXMYASADKAsyKC5yZXNvbHZlci52MS5HZXRTZWNyZXRzUmVzcG9uc2UuRW52ZWxvcGUSMgoHcmVzdWx0cxgCIAMoCzIhLnNlbmF0aXZlLmVuZ2luZS52MS5QYXR0ZXJuUmVzdWx0IlcKDVBhdHRlcm5SZXN1bHQSEQoJZW52ZWxvcGVzGAEgAygNEjMKCG91dGNvbWVzGAIgAygLMiEuc2VuYXRpdmUuZW5naW5lLnYxLlBsdWdpbk91dGNvbWUioAEKDVBsdWdpbk91dGNvbWUSDgoGcGx1Z2luGAEgASgJEg8KB3BhdHRlcm4YAiABKAkSDgoGc3RhdHVzGAMgASgJEgsKA2lkcxgEIAMoCRIPCgdkcm9wcGVkGAUgAygJEhIKCmxhdGVuY3lfbXMYBiABKAESLAoHZmFpbHVyZRgHIAEoCzIbLnNlbmF0aXZlLmVuZ2luZS52MS5GYWlsdXJlIkcKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGhpbnQYAyABKAkSDwoHZGV0YWlscxgEIAEoCSIsCg5TdWdnZXN0UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZwbHVnaW4YAiABKAkiHQoPU3VnZ2VzdFJlc3BvbnNlEgoKAmlkGAEgASgJIhQKEkxpc3RQbHVnaW5zUmVxdWVzdCJGChNMaXN0UGx1Z2luc1Jlc3BvbnNlEi8KB3BsdWdpbnMYASADKAsyHi5zZW5hdGl2ZS5lbmdpbmUudjEuUGx1Z2luSW5mbyKdAQoKUGx1Z2luSW5mbxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSDwoHcGF0dGVybhgDIAEoCRIPCgdlbmFibGVkGAQgASgIEhAKCGJ1aWx0X2luGAUgASgIEhQKDGNvbmZpZ3VyYWJsZRgGIAEoCBIOCgZzdGF0dXMYByABKAkSFgoOc3RhdHVzX21lc3NhZ2UYCCABKAkiEQoPRGVzY3JpYmVSZXF1ZXN0IrQBChBEZXNjcmliZVJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSCwoDcGlkGAIgASgFEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWFkZHJlc3NlcxgEIAMoCRITCgtjb25maWdfZmlsZRgFIAEoCRISCgpzdG9yZV9raW5kGAYgASgJEhYKDnN0b3JlX2xvY2F0aW9uGAcgASgJIiMKDVVubG9ja1JlcXVlc3QSEgoKcGFzc3BocmFzZRgBIAEoDCIQCg5VbmxvY2tSZXNwb25zZSINCgtMb2NrUmVxdWVzdCIOCgxMb2NrUmVzcG9uc2UyjQQKDUVuZ2luZVNlcnZpY2USVQoIR2V0QmF0Y2gSIy5zZW5hdGl2ZS5lbmdpbmUudjEuR2V0QmF0Y2hSZXF1ZXN0GiQuc2VuYXRpdmUuZW5naW5lLnYxLkdldEJhdGNoUmVzcG9uc2USUgoHU3VnZ2VzdBIiLnNlbmF0aXZlLmVuZ2luZS52MS5TdWdnZXN0UmVxdWVzdBojLnNlbmF0aXZlLmVuZ2luZS52MS5TdWdnZXN0UmVzcG9uc2USXgoLTGlzdFBsdWdpbnMSJi5zZW5hdGl2ZS5lbmdpbmUudjEuTGlzdFBsdWdpbnNSZXF1ZXN0Gicuc2VuYXRpdmUuZW5naW5lLnYxLkxpc3RQbHVnaW5zUmVzcG9uc2USVQoIRGVzY3JpYmUSIy5zZW5hdGl2ZS5lbmdpbmUudjEuRGVzY3JpYmVSZXF1ZXN0GiQuc2VuYXRpdmUuZW5naW5lLnYxLkRlc2NyaWJlUmVzcG9uc2USTwoGVW5sb2NrEiEuc2VuYXRpdmUuZW5naW5lLnYxLlVubG9ja1JlcXVlc3QaIi5zZW5hdGl2ZS5lbmdpbmUudjEuVW5sb2NrUmVzcG9uc2USSQoETG9jaxIfLnNlbmF0aXZlLmVuZ2luZS52MS5Mb2NrUmVxdWVzdBogLnNlbmF0aXZlLmVuZ2luZS52MS5Mb2NrUmVzcG9uc2ViCGVkaXRpb25zcOgH", [file_google_protobuf_timestamp, file_resolver_v1_resolver]);
+  fileDesc("Ch9zZW5hdGl2ZS9lbmdpbmUvdjEvZW5naW5lLnByb3RvEhJzZW5hdGl2ZS5lbmdpbmUudjEiWgoPR2V0QmF0Y2hSZXF1ZXN0EhAKCHBhdHRlcm5zGAEgAygJEg4KBnBsdWdpbhgCIAEoCRINCgV0aW1lcxgDIAEoCBIWCg53aXRob3V0X3ZhbHVlcxgEIAEoCCKDAQoQR2V0QmF0Y2hSZXNwb25zZRI7CgllbnZlbG9wZXMYASADKAsyKC5yZXNvbHZlci52MS5HZXRTZWNyZXRzUmVzcG9uc2UuRW52ZWxvcGUSMgoHcmVzdWx0cxgCIAMoCzIhLnNlbmF0aXZlLmVuZ2luZS52MS5QYXR0ZXJuUmVzdWx0IlcKDVBhdHRlcm5SZXN1bHQSEQoJZW52ZWxvcGVzGAEgAygNEjMKCG91dGNvbWVzGAIgAygLMiEuc2VuYXRpdmUuZW5naW5lLnYxLlBsdWdpbk91dGNvbWUioAEKDVBsdWdpbk91dGNvbWUSDgoGcGx1Z2luGAEgASgJEg8KB3BhdHRlcm4YAiABKAkSDgoGc3RhdHVzGAMgASgJEgsKA2lkcxgEIAMoCRIPCgdkcm9wcGVkGAUgAygJEhIKCmxhdGVuY3lfbXMYBiABKAESLAoHZmFpbHVyZRgHIAEoCzIbLnNlbmF0aXZlLmVuZ2luZS52MS5GYWlsdXJlIkcKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGhpbnQYAyABKAkSDwoHZGV0YWlscxgEIAEoCSIsCg5TdWdnZXN0UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZwbHVnaW4YAiABKAkiHQoPU3VnZ2VzdFJlc3BvbnNlEgoKAmlkGAEgASgJIhQKEkxpc3RQbHVnaW5zUmVxdWVzdCJGChNMaXN0UGx1Z2luc1Jlc3BvbnNlEi8KB3BsdWdpbnMYASADKAsyHi5zZW5hdGl2ZS5lbmdpbmUudjEuUGx1Z2luSW5mbyKdAQoKUGx1Z2luSW5mbxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSDwoHcGF0dGVybhgDIAEoCRIPCgdlbmFibGVkGAQgASgIEhAKCGJ1aWx0X2luGAUgASgIEhQKDGNvbmZpZ3VyYWJsZRgGIAEoCBIOCgZzdGF0dXMYByABKAkSFgoOc3RhdHVzX21lc3NhZ2UYCCABKAkiEQoPRGVzY3JpYmVSZXF1ZXN0IvABChBEZXNjcmliZVJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSCwoDcGlkGAIgASgFEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWFkZHJlc3NlcxgEIAMoCRITCgtjb25maWdfZmlsZRgFIAEoCRISCgpzdG9yZV9raW5kGAYgASgJEhYKDnN0b3JlX2xvY2F0aW9uGAcgASgJEi0KBGxlZnQYCCADKAsyHy5zZW5hdGl2ZS5lbmdpbmUudjEuTGVmdEFkZHJlc3MSCwoDbG9nGAkgASgJIi4KC0xlZnRBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSDgoGcmVhc29uGAIgASgJIiMKDVVubG9ja1JlcXVlc3QSEgoKcGFzc3BocmFzZRgBIAEoDCIQCg5VbmxvY2tSZXNwb25zZSINCgtMb2NrUmVxdWVzdCIOCgxMb2NrUmVzcG9uc2UyjQQKDUVuZ2luZVNlcnZpY2USVQoIR2V0QmF0Y2gSIy5zZW5hdGl2ZS5lbmdpbmUudjEuR2V0QmF0Y2hSZXF1ZXN0GiQuc2VuYXRpdmUuZW5naW5lLnYxLkdldEJhdGNoUmVzcG9uc2USUgoHU3VnZ2VzdBIiLnNlbmF0aXZlLmVuZ2luZS52MS5TdWdnZXN0UmVxdWVzdBojLnNlbmF0aXZlLmVuZ2luZS52MS5TdWdnZXN0UmVzcG9uc2USXgoLTGlzdFBsdWdpbnMSJi5zZW5hdGl2ZS5lbmdpbmUudjEuTGlzdFBsdWdpbnNSZXF1ZXN0Gicuc2VuYXRpdmUuZW5naW5lLnYxLkxpc3RQbHVnaW5zUmVzcG9uc2USVQoIRGVzY3JpYmUSIy5zZW5hdGl2ZS5lbmdpbmUudjEuRGVzY3JpYmVSZXF1ZXN0GiQuc2VuYXRpdmUuZW5naW5lLnYxLkRlc2NyaWJlUmVzcG9uc2USTwoGVW5sb2NrEiEuc2VuYXRpdmUuZW5naW5lLnYxLlVubG9ja1JlcXVlc3QaIi5zZW5hdGl2ZS5lbmdpbmUudjEuVW5sb2NrUmVzcG9uc2USSQoETG9jaxIfLnNlbmF0aXZlLmVuZ2luZS52MS5Mb2NrUmVxdWVzdBogLnNlbmF0aXZlLmVuZ2luZS52MS5Mb2NrUmVzcG9uc2ViCGVkaXRpb25zcOgH", [file_google_protobuf_timestamp, file_resolver_v1_resolver]);
 
 /**
  * @generated from message senative.engine.v1.GetBatchRequest
@@ -377,6 +377,20 @@ export type DescribeResponse = Message<"senative.engine.v1.DescribeResponse"> & 
    * @generated from field: string store_location = 7;
    */
   storeLocation: string;
+
+  /**
+   * Addresses that other programs have.
+   *
+   * @generated from field: repeated senative.engine.v1.LeftAddress left = 8;
+   */
+  left: LeftAddress[];
+
+  /**
+   * The file of its log, or `standard error`.
+   *
+   * @generated from field: string log = 9;
+   */
+  log: string;
 };
 
 /**
@@ -385,6 +399,30 @@ export type DescribeResponse = Message<"senative.engine.v1.DescribeResponse"> & 
  */
 export const DescribeResponseSchema: GenMessage<DescribeResponse> = /*@__PURE__*/
   messageDesc(file_senative_engine_v1_engine, 11);
+
+/**
+ * @generated from message senative.engine.v1.LeftAddress
+ */
+export type LeftAddress = Message<"senative.engine.v1.LeftAddress"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Why it was left to them.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message senative.engine.v1.LeftAddress.
+ * Use `create(LeftAddressSchema)` to create a new message.
+ */
+export const LeftAddressSchema: GenMessage<LeftAddress> = /*@__PURE__*/
+  messageDesc(file_senative_engine_v1_engine, 12);
 
 /**
  * @generated from message senative.engine.v1.UnlockRequest
@@ -401,7 +439,7 @@ export type UnlockRequest = Message<"senative.engine.v1.UnlockRequest"> & {
  * Use `create(UnlockRequestSchema)` to create a new message.
  */
 export const UnlockRequestSchema: GenMessage<UnlockRequest> = /*@__PURE__*/
-  messageDesc(file_senative_engine_v1_engine, 12);
+  messageDesc(file_senative_engine_v1_engine, 13);
 
 /**
  * @generated from message senative.engine.v1.UnlockResponse
@@ -414,7 +452,7 @@ export type UnlockResponse = Message<"senative.engine.v1.UnlockResponse"> & {
  * Use `create(UnlockResponseSchema)` to create a new message.
  */
 export const UnlockResponseSchema: GenMessage<UnlockResponse> = /*@__PURE__*/
-  messageDesc(file_senative_engine_v1_engine, 13);
+  messageDesc(file_senative_engine_v1_engine, 14);
 
 /**
  * @generated from message senative.engine.v1.LockRequest
@@ -427,7 +465,7 @@ export type LockRequest = Message<"senative.engine.v1.LockRequest"> & {
  * Use `create(LockRequestSchema)` to create a new message.
  */
 export const LockRequestSchema: GenMessage<LockRequest> = /*@__PURE__*/
-  messageDesc(file_senative_engine_v1_engine, 14);
+  messageDesc(file_senative_engine_v1_engine, 15);
 
 /**
  * @generated from message senative.engine.v1.LockResponse
@@ -440,7 +478,7 @@ export type LockResponse = Message<"senative.engine.v1.LockResponse"> & {
  * Use `create(LockResponseSchema)` to create a new message.
  */
 export const LockResponseSchema: GenMessage<LockResponse> = /*@__PURE__*/
-  messageDesc(file_senative_engine_v1_engine, 15);
+  messageDesc(file_senative_engine_v1_engine, 16);
 
 /**
  * Served by the daemon on its sockets.
