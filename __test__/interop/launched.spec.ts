@@ -136,6 +136,20 @@ test('disabling ends its process and holds after a restart; enabling starts it',
   t.not(pid(), first)
 })
 
+test('disabling one that stays is answered within the second that the Go client waits, and it is killed', async (t) => {
+  const { daemon, events, ids, pid } = await launch(t, ['-stubborn'])
+  await events.line(/^registered$/)
+  const first = pid()
+  const patience = ['-response-timeout', '3s']
+  t.is((await goClient(['-socket', daemon.socket, ...patience, 'disable', 'vault'])).error, undefined)
+  t.true(isRunning(first))
+  t.deepEqual(await ids('vault/a'), ['not_found'])
+  t.is((await goClient(['-socket', daemon.socket, ...patience, 'enable', 'vault'])).error, undefined)
+  await events.line(/^registered$/)
+  t.false(isRunning(first))
+  t.deepEqual(await ids('vault/a'), ['vault/a'])
+})
+
 test('it is asked to shut down when the daemon stops, and one that stays is killed', async (t) => {
   const good = await launch(t)
   await good.events.line(/^registered$/)
