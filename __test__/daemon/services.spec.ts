@@ -159,6 +159,20 @@ test('whoever is let in may read what a pattern matches; no pattern, or a bad on
   }
 })
 
+test('what decides about access is asked by Authorize, and may refuse', async (t) => {
+  const { path } = await startServer(t.teardown, [good], {
+    authorize: async ([pattern], { requester }) => {
+      if (pattern?.text === 'b') throw createError('SE_ACCESS_DENIED', `${requester.pid} may not read b`)
+    },
+  })
+  const authorize = (pattern: string) =>
+    send(path, { path: '/resolver.v1.AuthorizerService/Authorize', body: JSON.stringify({ patterns: [pattern] }) })
+  t.deepEqual(JSON.parse((await authorize('a')).body.toString()), { decision: 'DECISION_ALLOW' })
+  const { status, body } = await authorize('b')
+  t.is(status, 403)
+  t.like(JSON.parse(body.toString()), { code: 'permission_denied', message: `${process.pid} may not read b` })
+})
+
 test('GetBatch answers each pattern with places in one list of secrets', async (t) => {
   const { path, requests } = await startServer(t.teardown, [
     good,

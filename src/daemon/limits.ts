@@ -32,7 +32,7 @@ export interface DaemonLimits {
 /** What a daemon bears. */
 export const DEFAULT_LIMITS: DaemonLimits = {
   maxConnections: 1024,
-  maxRequests: 256,
+  maxRequests: 512,
   maxHeaderBytes: 16 << 10,
   maxBodyBytes: 64 << 10,
   maxBatchBytes: 1 << 20,

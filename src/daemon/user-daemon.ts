@@ -127,6 +127,7 @@ export class UserDaemon {
     })
     this.#daemon = startDaemon({
       engine: this.#engine,
+      authorize: this.#gate.authorize,
       listeners,
       passed,
       describe,

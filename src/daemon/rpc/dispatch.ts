@@ -1,5 +1,6 @@
 // Which code answers which request. The usual ones are answered here, without Connect; what is unusual, and the RPCs that
 // carry no value, go through Connect's own handlers, which are loaded with the first of them.
+import type { Authorize } from '../../engine/access.js'
 import type { LocalEngine } from '../../engine/engine.js'
 import type { Secret } from '../../secret.js'
 import { VERSION } from '../../version.js'
@@ -29,6 +30,8 @@ export interface DaemonDescription {
 /** What the services answer with. */
 export interface Served {
   readonly engine: LocalEngine
+  /** Says whether somebody may ask: what the engine asks itself before each request. By default whoever is let in may. */
+  readonly authorize?: Authorize | undefined
   /** What the daemon is. */
   describe(): DaemonDescription
   /** Opens the encrypted file. The passphrase is wiped when the promise settles. */

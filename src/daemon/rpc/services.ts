@@ -13,7 +13,7 @@ import { findSecrets } from './get-secrets.js'
 import { within } from './passage.js'
 
 /** Adds the services to a router. */
-export function routeServices(router: ConnectRouter, { engine }: Served): void {
+export function routeServices(router: ConnectRouter, { engine, authorize }: Served): void {
   router.service(ResolverService, {
     getSecrets: ({ pattern }, context) =>
       within(context, async (passage) => {
@@ -21,13 +21,16 @@ export function routeServices(router: ConnectRouter, { engine }: Served): void {
         return {}
       }),
   })
-  // Until there is a policy, who may connect may read: the server lets in nobody else (decided 2026-11).
   router.service(AuthorizerService, {
     authorize: ({ patterns }, context) =>
       within(context, async ({ call }) => {
         if (patterns.length === 0) throw createError('SE_INVALID_PATTERN', 'a request to authorize has no pattern')
         call.patterns = patterns
-        for (const pattern of patterns) parsePattern(pattern)
+        const parsed = patterns.map(parsePattern)
+        const left = new AbortController()
+        call.whenLeft((reason) => left.abort(reason))
+        const { requester } = call.connection
+        await authorize?.(parsed, { requester, signal: left.signal })
         return { decision: Decision.ALLOW }
       }),
   })
