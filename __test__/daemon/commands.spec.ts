@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
-import { hasEnded } from '../../src/cli/daemon-client.js'
+import { checkPlatform, hasEnded } from '../../src/cli/daemon-client.js'
 import { logFile } from '../../src/daemon/log-target.js'
 import { configFile, configureDaemon, homeAddress, startDaemon } from '../helpers/daemon.js'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
@@ -168,4 +168,9 @@ test('a daemon that hangs is ended by its signal when it goes on', async (t) => 
   t.regex(stderr, /is there and does not answer/)
   process.kill(pid, 'SIGCONT')
   t.is((await stopped).status, 0)
+})
+
+anyTest('on Windows there is no daemon, and that is said', (t) => {
+  t.throws(() => checkPlatform('win32'), { code: 'SE_UNSUPPORTED', message: 'there is no daemon on Windows' })
+  t.notThrows(() => checkPlatform('darwin'))
 })
