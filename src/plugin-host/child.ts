@@ -6,6 +6,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import { createError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
+import { ownReads } from '../session/own-reads.js'
 import { type Clock, within } from './clock.js'
 
 /** How a process ended. */
@@ -82,6 +83,8 @@ function wrap(started: ChildProcess, session: boolean, exited: Promise<Exit>): C
   const { pid, stdin, stdout, stderr, stdio } = started
   const socket = session ? (stdio[3] as Duplex) : undefined
   started.unref()
+  // Values come through it, unless they come through the socket.
+  if (!session) ownReads(stdout as Readable)
   for (const stream of [stdin, stdout, stderr, socket]) {
     stream?.on('error', () => {}) // it has gone; `exited` says so
     ;(stream as { unref?(): void } | null | undefined)?.unref?.()

@@ -16,6 +16,7 @@ import { errorFromConnectBody, type ForeignErrors } from '../wire/failure-detail
 import { YamuxSession } from '../yamux/session.js'
 import { type Call, type CallAnswer, call, MAX_BODY_BYTES } from './call.js'
 import { Gate } from './gate.js'
+import { ownReads } from './own-reads.js'
 import { createRegisterServer } from './register-service.js'
 import type { PluginKind, Registration } from './registration.js'
 import { Budget } from './response-reader.js'
@@ -78,6 +79,7 @@ export async function acceptSession(socket: Duplex, options: SessionOptions = {}
   const { head, registrationTimeoutMs = 5_000, requestTimeoutMs = 10_000 } = options
   if (head !== undefined && head.length > 0) socket.unshift(head)
   const { server, registered } = createRegisterServer({ ...options, requestTimeoutMs })
+  ownReads(socket)
   const session = new YamuxSession(socket, 'server', {
     // It registers, and asks nothing else.
     maxStreams: 16,
