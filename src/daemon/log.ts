@@ -88,6 +88,9 @@ class Writer implements WrittenLog {
   #writing: Promise<void> | undefined
   #torn = false
   #closed = false
+  #now = 0
+  #nowText = ''
+  readonly #requesters = new WeakMap<Requester, string>()
 
   constructor(target: LogTarget) {
     this.#target = target
@@ -97,28 +100,23 @@ class Writer implements WrittenLog {
     return this.#dropped
   }
 
-  request({ requester, patterns, latencyMs, ...entry }: RequestEntry): void {
-    const { id, procedure, outcome, code, secrets } = entry
-    this.#add({
-      time: new Date().toISOString(),
-      level: outcome === 'failed' ? 'warn' : 'info',
-      request: id,
-      procedure,
-      patterns: patterns.length > MAX_PATTERNS ? patterns.slice(0, MAX_PATTERNS) : patterns,
-      patternCount: patterns.length > MAX_PATTERNS ? patterns.length : undefined,
-      outcome,
-      code,
-      secrets,
-      latencyMs: Math.round(latencyMs * 1000) / 1000,
-      pid: requester?.pid,
-      program: requester?.name,
-      path: requester?.path,
-    })
+  // Written out member by member, since it is done for every request: a third of the time that an object takes.
+  request({ id, requester, procedure, patterns, outcome, code, latencyMs, secrets }: RequestEntry): void {
+    const level = outcome === 'failed' ? 'warn' : 'info'
+    const { length } = patterns
+    const shown = length > MAX_PATTERNS ? patterns.slice(0, MAX_PATTERNS) : patterns
+    const count = length > MAX_PATTERNS ? `,"patternCount":${length}` : ''
+    const reason = code === undefined ? '' : `,"code":"${code}"`
+    this.#add(
+      `{"time":"${this.#time()}","level":"${level}","request":${JSON.stringify(id)},"procedure":${JSON.stringify(procedure)},` +
+        `"patterns":${JSON.stringify(shown)}${count},"outcome":"${outcome}"${reason},"secrets":${secrets},` +
+        `"latencyMs":${Math.round(latencyMs * 1000) / 1000}${this.#who(requester)}}\n`,
+    )
   }
 
   event(level: LogLevel, message: string, facts: LogFacts = {}): void {
-    const own = { time: new Date().toISOString(), level, message }
-    this.#add({ ...own, ...facts, ...own })
+    const own = { time: this.#time(), level, message }
+    this.#add(`${JSON.stringify({ ...own, ...facts, ...own })}\n`)
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -135,9 +133,29 @@ class Writer implements WrittenLog {
     this.#target.close()
   }
 
-  #add(facts: object): void {
+  #time(): string {
+    const now = Date.now()
+    if (now !== this.#now) {
+      this.#now = now
+      this.#nowText = new Date(now).toISOString()
+    }
+    return this.#nowText
+  }
+
+  /** A connection asks many times. */
+  #who(requester: Requester | undefined): string {
+    if (requester === undefined) return ''
+    let text = this.#requesters.get(requester)
+    if (text === undefined) {
+      const { pid, name, path } = requester
+      text = `,${JSON.stringify({ pid, program: name, path }).slice(1, -1)}`
+      this.#requesters.set(requester, text)
+    }
+    return text
+  }
+
+  #add(line: string): void {
     if (this.#closed) return
-    const line = `${JSON.stringify(facts)}\n`
     if (this.#bytes + line.length > MAX_PENDING_BYTES) {
       this.#drop(1)
       return

@@ -33,6 +33,9 @@ export interface UserDaemonOptions {
   onIdle(): void
 }
 
+/** No command begins and ends within this time: under load the file is not looked at for every request. */
+const LOOK_MS = 5
+
 /** The daemon of this user. */
 export class UserDaemon {
   readonly #options: UserDaemonOptions
@@ -41,6 +44,7 @@ export class UserDaemon {
   readonly #startedAt = new Date()
   #config: Config
   #stamp: string
+  #lookedAt = 0
   #store!: HeldStore
   #engine!: LocalEngine
   #hosted: readonly HostedPlugin[] = []
@@ -173,6 +177,9 @@ export class UserDaemon {
 
   // `se store use` may just have chosen another store, and the next command expects that.
   #refresh(): Promise<void> | undefined {
+    const now = performance.now()
+    if (now - this.#lookedAt < LOOK_MS) return this.#reloading
+    this.#lookedAt = now
     const stamp = stampOf(this.#config.file)
     if (stamp === this.#stamp) return this.#reloading
     this.#stamp = stamp
