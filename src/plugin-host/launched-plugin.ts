@@ -5,7 +5,7 @@ import { createError } from '../errors/secrets-error.js'
 import { type Pattern, parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
 import type { PluginSession } from '../session/plugin-session.js'
-import type { Registration } from '../session/registration.js'
+import type { PluginKind, Registration } from '../session/registration.js'
 import { askSession } from './ask-session.js'
 import { systemClock, within } from './clock.js'
 import type { HostOptions } from './host-options.js'
@@ -59,6 +59,7 @@ class LaunchedPlugin {
   /** Its pattern, as it is known now. */
   #pattern: Pattern
   #version: string
+  #kind: PluginKind | undefined
 
   constructor(config: PluginConfig, options: HostOptions) {
     const { name } = config
@@ -68,6 +69,7 @@ class LaunchedPlugin {
     this.#limit = config.pattern === undefined ? undefined : parsePattern(config.pattern)
     this.#pattern = this.#limit ?? parsePattern(known?.pattern ?? '**')
     this.#version = known?.version ?? UNKNOWN_VERSION
+    this.#kind = known?.kind
     this.#enabled = !options.states.disabled().includes(name)
     this.#log = new PluginLog(pluginLogFile(options.logFolder, name))
     this.#supervisor = new Supervisor({
@@ -83,7 +85,7 @@ class LaunchedPlugin {
     })
     this.#unlist = options.gate.addLaunched({
       name,
-      isModule: () => this.#enabled && options.states.known(name)?.kind === 'access control',
+      isModule: () => this.#enabled && this.#kind === 'access control',
       session: (signal) => this.#session(signal),
     })
     this.plugin = this.#face()
@@ -107,6 +109,7 @@ class LaunchedPlugin {
     )
     const current = {
       version: { get: () => this.#version, enumerable: true },
+      kind: { get: () => this.#kind ?? 'secrets', enumerable: true },
       pattern: { get: () => this.#pattern.text, enumerable: true },
       parsedPattern: { get: () => this.#pattern, enumerable: true },
     }
@@ -146,6 +149,7 @@ class LaunchedPlugin {
       })
     }
     this.#version = version
+    this.#kind = kind
     if (this.#limit === undefined && pattern !== undefined) this.#pattern = pattern
     this.#options.states.remember(name, { version, pattern: pattern?.text, kind })
   }

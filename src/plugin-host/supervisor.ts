@@ -199,6 +199,9 @@ export class Supervisor {
 
   async #startChild(): Promise<Child> {
     const { name, command, env, log } = this.#options
+    if (process.platform === 'win32') {
+      throw createError('SE_UNSUPPORTED', 'there are no sockets for plugins on Windows: protocol = "lines" works there')
+    }
     const child = await startChild({
       command,
       env: { ...env, [LAUNCH_VARIABLE]: launchConfig(name, REGISTRATION_TIMEOUT_MS) },
