@@ -13,7 +13,7 @@ export const command: Command = {
       'and their version and pattern are those of the last time.',
   ],
   flags: [
-    jsonFlag('a list of name, version, pattern, enabled, builtIn, configurable, status, message'),
+    jsonFlag('a list of name, version, kind, pattern, enabled, builtIn, configurable, status, message'),
     NO_DAEMON_FLAG,
   ],
   positionals: [],
@@ -37,7 +37,8 @@ export const command: Command = {
   },
 }
 
-function row({ name, version, pattern, enabled, status, statusMessage = '' }: PluginInfo): string[] {
+function row({ name, version, kind, pattern, enabled, status, statusMessage = '' }: PluginInfo): string[] {
+  const ids = kind === 'secrets' ? pattern : 'decides about access'
   const shown = version === 'v0.0.0' ? '-' : version // not known yet, or a program that has none
-  return enabled ? [name, shown, pattern, status, statusMessage] : [name, shown, pattern, 'disabled', '']
+  return enabled ? [name, shown, ids, status, statusMessage] : [name, shown, ids, 'disabled', '']
 }
