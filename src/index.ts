@@ -20,6 +20,7 @@ export type {
   OutcomeStatus,
   PatternResult,
   PluginInfo,
+  PluginKind,
   PluginOutcome,
   PluginStatus,
   RequestOptions,

@@ -245,6 +245,18 @@ test('an access control module decides about every request, and knows who asks',
     await gate.line(/^checked/),
     `checked vault/a by ${basename(process.execPath)} ${process.pid} ${process.execPath}`,
   )
+  t.deepEqual(
+    (await listed(daemon)).map(({ name, kind }) => [name, kind]),
+    [
+      ['gate', 'access control'],
+      ['vault', 'secrets'],
+    ],
+  )
+  t.regex(await daemon.home.ok(['plugins', 'ls']), /gate +v1\.0\.0 +decides about access +running/)
+  await daemon.home.ok(['plugins', 'disable', 'gate'])
+  t.deepEqual(await ids(daemon, 'vault/a'), ['vault/a'])
+  await daemon.home.ok(['plugins', 'enable', 'gate'])
+  t.deepEqual(await ids(daemon, 'vault/a'), ['permission_denied'])
   await gate.stop('SIGTERM')
   await daemon.logged(({ message, plugin }) => message === 'a plugin left' && plugin === 'gate')
   const open = await startGo('plugin', [...args, 'allow'], (fn) => t.teardown(fn))

@@ -53,6 +53,7 @@ export function pluginsOf({ body }: DaemonReply): PluginInfo[] {
   return list(parse(body)['plugins']).map((plugin) => ({
     name: text(plugin['name']),
     version: text(plugin['version']),
+    kind: plugin['kind'] === 'access control' ? 'access control' : 'secrets',
     pattern: text(plugin['pattern']),
     enabled: plugin['enabled'] === true,
     builtIn: plugin['builtIn'] === true,

@@ -100,7 +100,9 @@ export interface PluginInfo {
   readonly name: string
   /** Its version. */
   readonly version: string
-  /** Which ids it answers for. */
+  /** What it is there for. */
+  readonly kind: PluginKind
+  /** Which ids it answers for; of one that decides about access, those that it decides about. */
   readonly pattern: string
   /** Whether it is asked. */
   readonly enabled: boolean
@@ -113,6 +115,9 @@ export interface PluginInfo {
   /** Why, where there is more to say. */
   readonly statusMessage: string | undefined
 }
+
+/** What a plugin is there for: to answer with secrets, or to decide who may read them. */
+export type PluginKind = 'secrets' | 'access control'
 
 /**
  * How a plugin is doing. `stopped`: it is disabled, or starts when it is needed; `crashed`: it ended by itself and will be

@@ -2,7 +2,7 @@ import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { Pattern, parsePattern } from '../pattern.js'
 import type { Secret, SecretFacts } from '../secret.js'
 import { checkTimeout } from '../wait.js'
-import type { PluginStatus } from './engine.js'
+import type { PluginKind, PluginStatus } from './engine.js'
 
 /** Who asks for a secret. */
 export interface Requester {
@@ -101,6 +101,8 @@ export interface Plugin extends PluginDefinition {
   readonly builtIn: boolean
   /** Whether it can be enabled and disabled. */
   readonly configurable: boolean
+  /** What it is there for. One that decides about access is never asked for secrets. By default `secrets`. */
+  readonly kind?: PluginKind
   /** How it is doing; running, where it is not there. */
   state?(): PluginState
   /** Is told when it is enabled or disabled, and starts or stops what it runs. */

@@ -118,6 +118,7 @@ export class Request implements Passenger {
   #board(asked: Asked, firstCell: number, round: Round): void {
     const { slot, own } = asked
     const { plugin } = slot
+    if (plugin.kind === 'access control') return
     const fresh: Pattern[] = []
     const cells: number[] = []
     this.patterns.forEach((pattern, row) => {

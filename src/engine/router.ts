@@ -101,10 +101,10 @@ export class Router implements LocalEngine {
   async listPlugins(): Promise<PluginInfo[]> {
     this.#checkOpen()
     return this.#registry.slots.map(({ plugin, enabled }) => {
-      const { name, version, pattern, builtIn, configurable } = plugin
+      const { name, version, kind = 'secrets', pattern, builtIn, configurable } = plugin
       const state = plugin.state?.() ?? { status: 'running' }
       const status = enabled ? state.status : 'stopped'
-      return { name, version, pattern, enabled, builtIn, configurable, status, statusMessage: state.message }
+      return { name, version, kind, pattern, enabled, builtIn, configurable, status, statusMessage: state.message }
     })
   }
 

@@ -24,12 +24,15 @@ export interface AccessContext {
 
 /** All access control modules of an engine. Without one everything is allowed. */
 export class AccessGate {
-  readonly #sessions = new Set<PluginSession>()
+  readonly #sessions = new Map<PluginSession, () => boolean>()
   readonly #launched = new Set<LaunchedModule>()
 
-  /** Adds a module that is connected. It leaves when its session ends. */
-  addSession(session: PluginSession): void {
-    this.#sessions.add(session)
+  /**
+   * Adds a module that is connected. It leaves when its session ends.
+   * @param isEnabled - Whether it is asked.
+   */
+  addSession(session: PluginSession, isEnabled: () => boolean): void {
+    this.#sessions.set(session, isEnabled)
     void session.closed.then(() => this.#sessions.delete(session))
   }
 
@@ -45,7 +48,8 @@ export class AccessGate {
    */
   readonly authorize = async (patterns: readonly Pattern[], context: AccessContext): Promise<void> => {
     const launched = [...this.#launched].filter((module) => module.isModule())
-    if (this.#sessions.size === 0 && launched.length === 0) return
+    const connected = [...this.#sessions].filter(([, isEnabled]) => isEnabled()).map(([session]) => session)
+    if (connected.length === 0 && launched.length === 0) return
     const { requester, signal } = context // the signal is made when it is looked at
     const limit = AbortSignal.timeout(TIMEOUT_MS)
     const until = signal === undefined ? limit : AbortSignal.any([signal, limit])
@@ -63,7 +67,7 @@ export class AccessGate {
       await Promise.all(decisions)
     }
     await Promise.all([
-      ...[...this.#sessions].map((session) => ask(session.name, session)),
+      ...connected.map((session) => ask(session.name, session)),
       ...launched.map((module) => ask(module.name, module.session(until))),
     ])
   }

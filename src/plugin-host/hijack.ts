@@ -37,24 +37,12 @@ export function hijackHandler(
   log: PluginLogger,
   { gate, states, accept = acceptLater }: HijackOptions,
 ): (socket: Duplex, head: Buffer, requester: Requester) => void {
-  // Names of modules, also of those whose registration is not answered yet.
-  const modules = new Set<string>()
-
   const admit = async (registration: Registration): Promise<Dialled> => {
     const { name, kind } = registration
-    if (kind === 'access control') {
-      const isTaken = modules.has(name) || (await engine.listPlugins()).some((plugin) => plugin.name === name)
-      if (isTaken || modules.has(name)) {
-        throw createError('SE_PLUGIN_DUPLICATE', `there is a plugin ${name} already`, { details: { plugin: name } })
-      }
-      modules.add(name)
-      return {
-        registration,
-        connected: (session) => gate.addSession(session),
-        leave: async () => void modules.delete(name),
-      }
-    }
-    const { plugin, connected, lost } = dialledPlugin(registration, states)
+    const isModule = kind === 'access control'
+    const { plugin, connected, lost } = isModule
+      ? dialledModule(registration, states, gate)
+      : dialledPlugin(registration, states)
     engine.addPlugin(plugin)
     if (states.disabled().includes(name)) await engine.disablePlugin(name)
     const leave = async (): Promise<void> => {
@@ -99,6 +87,34 @@ interface Dialled {
   leave(): Promise<void>
 }
 
+/** A plugin that decides about access: listed, and never asked for secrets. */
+function dialledModule({ name, version, kind }: Registration, states: PluginStates, gate: AccessGate) {
+  let session: PluginSession | undefined
+  let isEnabled = true
+  const close = () => endSession(session)
+  const plugin = makePlugin({ name, version, pattern: '**', getSecrets: () => [], close }, false)
+  const setEnabled = async (enabled: boolean) => {
+    states.setEnabled(name, enabled)
+    isEnabled = enabled
+  }
+  return {
+    plugin: Object.freeze({ ...plugin, kind, setEnabled }),
+    connected(arrived: PluginSession): void {
+      session = arrived
+      gate.addSession(arrived, () => isEnabled)
+    },
+    lost(): void {},
+  }
+}
+
+/** Asks a plugin to shut down, and closes its session when it takes too long. */
+async function endSession(session: PluginSession | undefined): Promise<void> {
+  if (session === undefined) return
+  const ended = Promise.race([session.shutdown().catch(() => {}), session.closed])
+  await within(systemClock, GRACE_MS, ended)
+  session.close()
+}
+
 /** A plugin whose session is there in a moment: its name is taken before its registration is answered. */
 function dialledPlugin({ name, version, pattern }: Registration, states: PluginStates) {
   let session: PluginSession | undefined
@@ -122,12 +138,7 @@ function dialledPlugin({ name, version, pattern }: Registration, states: PluginS
       pattern: (pattern as Pattern).text,
       getSecrets: (wanted, context) => ask([wanted], context),
       getMany: ask,
-      async close() {
-        if (session === undefined) return
-        const ended = Promise.race([session.shutdown().catch(() => {}), session.closed])
-        await within(systemClock, GRACE_MS, ended)
-        session.close()
-      },
+      close: () => endSession(session),
     },
     false,
   )

@@ -1,10 +1,10 @@
+import type { PluginKind } from '../engine/engine.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { RegisterPluginRequest } from '../gen/plugins/v1/plugins_pb.js'
 import { type Pattern, parsePattern } from '../pattern.js'
 import { quote } from '../quote.js'
 
-/** What a plugin is there for. */
-export type PluginKind = 'secrets' | 'access control'
+export type { PluginKind }
 
 /** How a plugin describes itself. */
 export interface Registration {

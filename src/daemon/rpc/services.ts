@@ -58,7 +58,10 @@ const RUN_STATUSES: Readonly<Record<PluginStatus, RunStatus>> = {
   'retries exceeded': RunStatus.RETRIES_EXCEEDED,
 }
 
-function wirePlugin({ name, version, pattern, enabled, builtIn, configurable, status, statusMessage }: PluginInfo) {
+function wirePlugin(plugin: PluginInfo) {
+  const { name, version, kind, pattern, enabled, builtIn, configurable, status, statusMessage } = plugin
+  const secrets = { case: 'secretsProvider' as const, value: { pattern } }
+  const access = { case: 'accessControlModule' as const, value: {} }
   return {
     name,
     version,
@@ -67,6 +70,6 @@ function wirePlugin({ name, version, pattern, enabled, builtIn, configurable, st
     configurable,
     runStatus: RUN_STATUSES[status],
     statusMessage: statusMessage ?? '',
-    metadata: { case: 'secretsProvider' as const, value: { pattern } },
+    metadata: kind === 'secrets' ? secrets : access,
   }
 }
