@@ -9,17 +9,21 @@ import { build } from 'esbuild'
  * first of those.
  */
 const FILES = [
-  // What every start needs, and what `get`, `run` and `env` need with a daemon.
+  // What every start needs, and `get` with a daemon.
   { name: 'cli.cjs', begins: /\/src\/cli\/start\.ts$/ },
-  // What a store needs.
+  // What a person reads.
+  { name: 'cli-report.cjs', begins: /\/src\/cli\/(help|report)\.ts$/ },
+  { name: 'cli-run.cjs', begins: /\/src\/cli\/commands\/(run|env)\.ts$/ },
+  // What a store needs, and an engine in this process.
   {
     name: 'cli-store.cjs',
-    begins: /\/src\/(client\/local-engine|cli\/open-chosen-store|cli\/commands\/(set|ls))\.ts$/,
+    begins:
+      /\/src\/(client\/local-engine|config\/tables|cli\/(open-chosen-store|passphrase)|cli\/commands\/(set|ls))\.ts$/,
   },
   // What plugins in processes of their own need.
   { name: 'cli-plugins.cjs', begins: /\/src\/plugin-host\// },
   // All else.
-  { name: 'cli-rest.cjs', begins: /\/src\/cli\/(commands\/(?!(get|run|env|set|ls)\.ts)|docker\/main|help|report)/ },
+  { name: 'cli-rest.cjs', begins: /\/src\/cli\/(commands\/(?!(get|run|env|set|ls)\.ts)|docker\/main)/ },
 ]
 
 /**

@@ -12,9 +12,9 @@ export async function openCliEngine({
   env,
   flags,
 }: Pick<Context, 'env' | 'flags'>): Promise<{ engine: Engine; timeoutMs: number | undefined }> {
-  const config = await readConfig(env)
+  // The configuration is read while the daemon says what it is.
+  const [daemon, config] = await Promise.all([flags.has('no-daemon') ? undefined : findDaemon(env), readConfig(env)])
   const timeoutMs = config.timeoutMs?.value
-  const daemon = flags.has('no-daemon') ? undefined : await findDaemon(env)
   if (daemon !== undefined) return { engine: daemon, timeoutMs }
   const [{ openLocalEngine }, { knownPassphrase }] = await Promise.all([
     import('../client/local-engine.js'),

@@ -45,8 +45,9 @@ export const command: Command = {
     ])
     const { engine, timeoutMs } = await openCliEngine(context)
     const times = flags.has('json')
-    using secret = await resolve(`se://${id}`, { engine, timeoutMs, times }).finally(() => engine.close())
-    const values = await import('../values.js')
+    const resolving = resolve(`se://${id}`, { engine, timeoutMs, times }).finally(() => engine.close())
+    const [resolved, values] = await Promise.all([resolving, import('../values.js')])
+    using secret = resolved
     const output = flags.value('output')
     if (output !== undefined) await values.writeValueFile(output, secret)
     else if (flags.has('json')) await values.writeJson(stdout, secret, flags.has('reveal'))
