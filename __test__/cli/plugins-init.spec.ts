@@ -1,6 +1,6 @@
 // Builds, tests and runs what `se plugins init` writes.
 import { execFile, spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -49,6 +49,18 @@ test('the plugin in TypeScript passes its own test, and answers', async (t) => {
   t.is(await home.ok(['get', 'typed/hello', '--reveal']), 'world')
   t.regex(await home.ok(['plugins', 'ls']), /^typed +v0\.1\.0 +typed\/\*\* +stopped +starts when it is needed$/m)
   t.regex(await home.ok(['plugins', 'logs', 'typed']), /se: typed v0\.1\.0 registered\n/)
+
+  // A program that closes nothing ends by itself, and so does the plugin.
+  writeFileSync(
+    join(folder, 'use.mjs'),
+    `import { resolve } from 'se-native'\nconsole.log(await resolve('se://typed/hello').text())`,
+  )
+  t.is((await run(process.execPath, ['use.mjs'], { cwd: folder, env: home.env })).stdout, 'world\n')
+  const started = [...(await home.ok(['plugins', 'logs', 'typed'])).matchAll(/started, process (\d+)/g)].map(
+    ([, pid]) => Number(pid),
+  )
+  t.is(started.length, 2)
+  while (started.some(isAlive)) await new Promise(setImmediate)
 })
 
 withGo('the plugin in Go passes its own test, and answers', async (t) => {
@@ -64,3 +76,12 @@ withGo('the plugin in Go passes its own test, and answers', async (t) => {
   await home.ok(['plugins', 'add', 'gone', '--', join(folder, 'gone')])
   t.is(await home.ok(['get', 'gone/hello', '--reveal']), 'world')
 })
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}

@@ -171,10 +171,10 @@ test('disabling is remembered', async (t) => {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return false
   }
-  return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
 }
 
 async function fileWith(path: string): Promise<string> {
