@@ -58,8 +58,19 @@ function* scan(memory: number, from: number, to: number, canary: Canary): Genera
     } catch {
       return // a mapping without memory behind it, or one that has gone
     }
-    const form = canary.foundIn(chunk.subarray(0, read))
+    const bytes = chunk.subarray(0, read)
+    let form = canary.foundIn(bytes)
+    if (form === 'plain') {
+      yield form
+      // It hides the other forms, which are looked for after it.
+      blank(bytes, canary.bytes)
+      form = canary.foundIn(bytes)
+    }
     if (form !== undefined) yield form
     if (at + read >= to) return
   }
+}
+
+function blank(bytes: Buffer, what: Uint8Array): void {
+  for (let at = bytes.indexOf(what); at >= 0; at = bytes.indexOf(what, at)) bytes.fill(0, at, at + what.length)
 }
