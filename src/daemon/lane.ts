@@ -2,6 +2,7 @@
 // connection begins here. With its first request that is not a usual one it is handed to node:http, once and for all.
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { withHead } from '../wire/body.js'
 import type { Connection } from './connection.js'
 import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
 import { type PlainHead, type PlainRequest, plainRequest } from './rpc/plain-request.js'
@@ -110,7 +111,8 @@ export class LaneCall extends Call {
       if (last || error) socket.destroy()
       else this.#lane.next()
     }
-    if (typeof body === 'string') socket.write(head + body, written)
+    const whole = typeof body === 'string' ? head + body : withHead(head, body)
+    if (whole !== undefined) socket.write(whole, written)
     else {
       socket.cork()
       socket.write(head, 'latin1')

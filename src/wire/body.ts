@@ -26,6 +26,9 @@ const UNKNOWN_TIME = '0001-01-01T00:00:00Z'
 const POOLED_BYTES = 16 << 10
 const POOLED_BUFFERS = 16
 const pool: Buffer[] = []
+// Before each of them is room for the head of a response: one write instead of two.
+const HEAD_BYTES = 512
+const wholes = new WeakMap<ArrayBufferLike, Buffer>()
 
 /**
  * Writes a `resolver.v1.GetSecretsResponse`: in protobuf, or in its JSON.
@@ -115,7 +118,7 @@ function date(milliseconds: number | undefined): Date | undefined {
 
 /** Writes into a buffer of the pool, or into memory of its own when the message is longer. */
 function write(into: (target: Uint8Array) => Outcome<number>): WireBody {
-  const buffer = pool.pop() ?? open(POOLED_BYTES).buffer
+  const buffer = pool.pop() ?? openPooled()
   let length: number
   try {
     length = unwrap(into(buffer))
@@ -137,6 +140,25 @@ function write(into: (target: Uint8Array) => Outcome<number>): WireBody {
 
 function keep(buffer: Buffer): void {
   if (pool.length < POOLED_BUFFERS) pool.push(buffer)
+}
+
+/**
+ * A message with a head before it, in one piece. Undefined where there is no room: the message is long, or the head.
+ * @param bytes - Of a {@link WireBody}.
+ * @param head - Nothing secret, one byte a character.
+ */
+export function withHead(head: string, bytes: Uint8Array): Uint8Array | undefined {
+  const whole = wholes.get(bytes.buffer)
+  const start = HEAD_BYTES - head.length
+  if (whole === undefined || start < 0) return undefined
+  whole.write(head, start, 'latin1')
+  return whole.subarray(start, HEAD_BYTES + bytes.length)
+}
+
+function openPooled(): Buffer {
+  const { buffer: whole } = open(HEAD_BYTES + POOLED_BYTES)
+  wholes.set(whole.buffer, whole)
+  return whole.subarray(HEAD_BYTES)
 }
 
 /** Memory as values have it. */
