@@ -111,7 +111,9 @@ export interface Plugin extends PluginDefinition {
 
 /** How a plugin is doing, and why. */
 export interface PluginState {
+  /** Whether it runs. */
   readonly status: PluginStatus
+  /** Why, where there is more to say. */
   readonly message?: string | undefined
 }
 

@@ -14,6 +14,7 @@ export interface CheckResult {
 export interface PluginReport {
   /** Whether none failed. */
   readonly ok: boolean
+  /** What came of each check, in their order. */
   readonly results: readonly CheckResult[]
 }
 
