@@ -85,6 +85,17 @@ withDocker('docker pass run leaves flags after the command’s dashes to the com
   t.is(stdout.toString(), '--env-file -x --help\n')
 })
 
+test('the plugin completes commands and ids, as newer versions of docker ask it to', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  await home.ok(['setup', 'docker'])
+  await home.ok(['set', 'app/db'], { stdin: 'hunter2' })
+  const program = [process.execPath, join(home.folder, '.docker/cli-plugins/docker-pass'), '__complete', 'pass']
+  const offered = (...words: string[]) => home.ok(words, { program })
+  t.regex(await offered('r'), /^rm\tRemove secrets\nrun\t.*\n:4\n$/)
+  t.is(await offered('get', 'a'), 'app/db\t\n:4\n')
+  t.is(await offered('run', '-f', ''), ':0\n')
+})
+
 test('setup docker makes a link, again without a word, and spares another program', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   const link = join(home.folder, '.docker/cli-plugins/docker-pass')

@@ -13,41 +13,9 @@ export const command: Command = {
   rest: { name: 'WORD', optional: true },
   examples: [],
   async run({ rest, stdout, env }) {
-    const { complete } = await import('../complete.js')
-    const { kind, words } = await complete(rest, COMMANDS, {
-      id: idsOfChosenStore,
-      plugin: (prefix) => pluginNames(prefix, env),
-    })
+    const [{ complete }, { listers }] = await Promise.all([import('../complete.js'), import('../listers.js')])
+    const { kind, words } = await complete(rest, COMMANDS, listers(env))
     stdout.write(`${kind}\n${words.map(({ word, note = '' }) => `${word}\t${note}\n`).join('')}`)
     return 0
   },
-}
-
-/** The ids of the chosen store; none when that would need a person, or fails. */
-async function idsOfChosenStore(prefix: string): Promise<readonly string[]> {
-  try {
-    const [{ readConfig }, { openStore }] = await Promise.all([
-      import('../../config/config.js'),
-      import('../../store/open-store.js'),
-    ])
-    using store = await openStore({ prompt: false, timeoutMs: (await readConfig()).timeoutMs?.value })
-    return (await store.list('**', { times: false })).map(({ id }) => id).filter((id) => id.startsWith(prefix))
-  } catch {
-    return []
-  }
-}
-
-/** The plugins of the engine that would be asked; none when that fails. */
-async function pluginNames(prefix: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
-  try {
-    const [{ findDaemon }, { openLocalEngine }] = await Promise.all([
-      import('../../client/find-daemon.js'),
-      import('../../client/local-engine.js'),
-    ])
-    const engine = (await findDaemon(env)) ?? (await openLocalEngine(env))
-    const plugins = await engine.listPlugins().finally(() => engine.close())
-    return plugins.map(({ name }) => name).filter((name) => name.startsWith(prefix))
-  } catch {
-    return []
-  }
 }

@@ -35,11 +35,19 @@ export async function dockerMain(argv: readonly string[], env: NodeJS.ProcessEnv
     stdout.write(`${JSON.stringify(METADATA)}\n`)
     return 0
   }
+  if (/^__complete(NoDesc)?$/.test(argv[2] ?? '')) {
+    stdout.write(await completed(argv.slice(3), env))
+    return 0
+  }
   try {
     const found = await find(argv, 2 + wordsOfDocker(argv.slice(2)))
-    const parsed = found && parseDockerArguments(found.command, argv.slice(found.start))
-    if (found === undefined || parsed === undefined || parsed.given.has('help')) {
+    if (found === undefined || found.command.commands !== undefined) {
       stdout.write(await help(found?.command))
+      return 0
+    }
+    const parsed = parseDockerArguments(found.command, argv.slice(found.start))
+    if (parsed.given.has('help')) {
+      stdout.write(await help(found.command))
       return 0
     }
     if (found.command.storeless !== true) await harden()
@@ -50,6 +58,17 @@ export async function dockerMain(argv: readonly string[], env: NodeJS.ProcessEnv
     printDockerError(stderr, error)
     return 1
   }
+}
+
+/**
+ * What Docker's completion asks for: a word a line with what it means, and a last line that says whether the shell may offer
+ * files (0) or not (4).
+ */
+async function completed(words: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const [{ complete }, { listers }] = await Promise.all([import('../complete.js'), import('../listers.js')])
+  const offer = await complete(words.slice(wordsOfDocker(words)), DOCKER_COMMANDS, listers(env))
+  const lines = offer.words.map(({ word, note = '' }) => `${word}\t${note}\n`)
+  return `${lines.join('')}:${offer.kind === 'words' ? 4 : 0}\n`
 }
 
 /** How many words come before the command: global flags, and `pass`. */
@@ -104,11 +123,15 @@ function contextOf(
 
 async function help(command: Command | undefined): Promise<string> {
   const { flagSpelling, flagSummary, table } = await import('../help.js')
-  if (command === undefined) {
-    const rows = DOCKER_COMMANDS.map(({ name, summary }) => [name, summary] as const)
-    return `Usage:  docker pass COMMAND\n\n${METADATA.ShortDescription}\n\nCommands:\n${table(rows)}\nRun 'docker pass COMMAND --help' for more information on a command.\n`
+  const entries = command === undefined ? DOCKER_COMMANDS : command.commands
+  const name = command === undefined ? 'docker pass' : `docker pass ${command.name}`
+  const summary = command?.summary ?? METADATA.ShortDescription
+  if (entries !== undefined) {
+    const rows = entries.map((entry) => [entry.name, entry.summary] as const)
+    const more = `Run '${name} COMMAND --help' for more information on a command.`
+    return `Usage:  ${name} COMMAND\n\n${summary}\n\nCommands:\n${table(rows)}\n${more}\n`
   }
-  const flags = command.flags.map((flag) => [flagSpelling(flag), flagSummary(flag)] as const)
-  const usage = command.usage.map((text) => `docker pass ${command.name} ${text}`).join('\n        ')
-  return `Usage:  ${usage}\n\n${command.summary}\n\nOptions:\n${table(flags)}`
+  const flags = (command?.flags ?? []).map((flag) => [flagSpelling(flag), flagSummary(flag)] as const)
+  const usage = (command?.usage ?? []).map((text) => `${name} ${text}`.trimEnd()).join('\n        ')
+  return `Usage:  ${usage}\n\n${summary}\n${flags.length === 0 ? '' : `\nOptions:\n${table(flags)}`}`
 }
