@@ -1,10 +1,8 @@
-import { fork, spawn } from 'node:child_process'
+import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
-  chownSync,
   existsSync,
-  lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -25,9 +23,11 @@ import { closeListeners, type Listener, listenOn, listenOnAll } from '../../src/
 import { secureFolder } from '../../src/daemon/socket-folder.js'
 import type { SecretsError } from '../../src/index.js'
 import { exchange } from '../helpers/ask.js'
+import { asRoot, FOREIGN_UID } from '../helpers/foreign.js'
 
 const test = (process.platform === 'win32' ? anyTest.skip : anyTest) as TestFn
-const asRoot = (process.getuid?.() === 0 ? test : test.skip) as TestFn
+const root = asRoot()
+const withRoot = (root === undefined ? test.skip : test) as TestFn
 const onLinux = (process.platform === 'linux' ? test : test.skip) as TestFn
 const racer = fileURLToPath(new URL('../fixtures/race-for-socket.ts', import.meta.url))
 const uid = process.getuid?.() ?? 0
@@ -212,16 +212,22 @@ test('a folder below one that everybody may write is refused: it could be replac
   close(listenOn(address, uid))
 })
 
-asRoot('a folder, or a link to one, of another user is refused', (t) => {
+/** Makes a folder, or a link itself, somebody else's. */
+function give(path: string): void {
+  const [file = '', ...args] = [...(root ?? []), 'chown', '-h', `${FOREIGN_UID}`, path]
+  execFileSync(file, args)
+}
+
+withRoot('a folder, or a link to one, of another user is refused', (t) => {
   const folder = folderFor(t)
   const theirs = join(folder, 'theirs')
   mkdirSync(theirs, { mode: 0o700 })
-  chownSync(theirs, 65534, 65534)
+  give(theirs)
   t.is(failure(t, () => secureFolder(theirs, uid)).code, 'SE_SOCKET_UNSAFE')
   mkdirSync(join(folder, 'mine'), { mode: 0o700 })
   symlinkSync(join(folder, 'mine'), join(folder, 'link'))
   t.notThrows(() => secureFolder(join(folder, 'link'), uid))
-  lchownSync(join(folder, 'link'), 65534, 65534)
+  give(join(folder, 'link'))
   t.is(failure(t, () => secureFolder(join(folder, 'link'), uid)).code, 'SE_SOCKET_UNSAFE')
 })
 

@@ -15,6 +15,7 @@ import {
   send,
   startServer,
 } from '../helpers/daemon-server.js'
+import { asForeigner, FOREIGN_UID } from '../helpers/foreign.js'
 import { hasProgram } from '../helpers/programs.js'
 
 const body = JSON.stringify({ pattern: 'a/b' })
@@ -65,7 +66,7 @@ function held() {
 function limitOf({ status, body: text }: Pick<Answer, 'status' | 'body'>) {
   const { code, message, details } = JSON.parse(text.toString())
   const detail = Buffer.from(details[0].value, 'base64').toString()
-  return { status, code, message, own: /SE_[A-Z_]+/.exec(detail)?.[0] }
+  return { status, code, message, own: /SE_[A-Z_]+/.exec(detail)?.[0], limit: /"limit":"(\w+)"/.exec(detail)?.[1] }
 }
 
 function split(text: string): Answer {
@@ -136,7 +137,12 @@ test('headers beyond the limit are told so', async (t) => {
   const { path } = await startServer(t.teardown, [memory()])
   const caller = new RawCaller(path)
   caller.socket.write(rawRequest('a/b', [`X-Long: ${'x'.repeat(20_000)}`]))
-  t.like(limitOf(split(await caller.end())), { status: 431, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(split(await caller.end())), {
+    status: 431,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'maxHeaderBytes',
+  })
   t.is((await send(path, { body })).status, 200)
 })
 
@@ -146,14 +152,24 @@ test('headers that come too slowly are told so', async (t) => {
   })
   const caller = new RawCaller(path)
   caller.socket.write('POST / HTTP/1.1\r\nHost: x\r\n')
-  t.like(limitOf(split(await caller.end())), { status: 408, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(split(await caller.end())), {
+    status: 408,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'requestTimeoutMs',
+  })
 })
 
 test('a connection that never says anything is closed', async (t) => {
   const { path } = await startServer(t.teardown, [memory()], {
     limits: { headersTimeoutMs: 40, requestTimeoutMs: 4000 },
   })
-  t.like(limitOf(split(await new RawCaller(path).end())), { status: 408, own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(split(await new RawCaller(path).end())), {
+    status: 408,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'requestTimeoutMs',
+  })
 })
 
 test('a body that comes too slowly is told so, and the request is over', async (t) => {
@@ -162,7 +178,12 @@ test('a body that comes too slowly is told so, and the request is over', async (
   })
   const caller = new RawCaller(path)
   caller.socket.write(rawRequest('a/b').slice(0, -3))
-  t.like(limitOf(split(await caller.end())), { status: 408, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(split(await caller.end())), {
+    status: 408,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'requestTimeoutMs',
+  })
   await caller.closed
   t.is((await send(path, { body })).status, 200)
   t.is(server.activeRequests, 0)
@@ -181,7 +202,12 @@ for (const [name, path] of [
     test(`a body of ${name} beyond the limit is told so: ${Object.keys(headers)[1]}`, async (t) => {
       const { path: socketPath } = await startServer(t.teardown, [memory()])
       const answer = await send(socketPath, { path: path as string, headers, body: long })
-      t.like(limitOf(answer), { status: 413, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
+      t.like(limitOf(answer), {
+        status: 413,
+        code: 'resource_exhausted',
+        own: 'SE_LIMIT_EXCEEDED',
+        limit: 'maxBodyBytes',
+      })
     })
   }
 }
@@ -203,9 +229,19 @@ test('a batch may be longer than other requests, and has its own limits', async 
   const patterns = Array.from({ length: 9000 }, (_, n) => `some/id/number/${n}`)
   t.is((await ask(path, 'GetBatch', { patterns })).json.results.length, 9000)
   const more = Array.from({ length: 10_001 }, (_, n) => `${n}`)
-  t.like(limitOf(await ask(path, 'GetBatch', { patterns: more })), { status: 429, own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(await ask(path, 'GetBatch', { patterns: more })), {
+    status: 429,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'maxPatterns',
+  })
   const longer = Array.from({ length: 10_000 }, (_, n) => `${'x'.repeat(200)}${n}`)
-  t.like(limitOf(await ask(path, 'GetBatch', { patterns: longer })), { status: 413, own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(await ask(path, 'GetBatch', { patterns: longer })), {
+    status: 413,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'maxBatchBytes',
+  })
 })
 
 test('requests beyond the limit are told so, and those before them are answered', async (t) => {
@@ -214,7 +250,12 @@ test('requests beyond the limit are told so, and those before them are answered'
   const running = [1, 2, 3].map((n) => send(path, { body: JSON.stringify({ pattern: `id/${n}` }) }))
   await asked(3)
   t.is(server.activeRequests, 3)
-  t.like(limitOf(await send(path, { body })), { status: 429, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(await send(path, { body })), {
+    status: 429,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'maxRequests',
+  })
   open()
   t.deepEqual(
     (await Promise.all(running)).map(({ status }) => status),
@@ -228,7 +269,12 @@ test('connections beyond the limit are told so with their first request, and tho
   const kept = [new RawCaller(path), new RawCaller(path)]
   await Promise.all(kept.map(({ socket }) => once(socket, 'connect')))
   const answer = await send(path, { body })
-  t.like(limitOf(answer), { status: 429, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(answer), {
+    status: 429,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'maxConnections',
+  })
   t.is(answer.headers.connection, 'close')
   const spare = Array.from({ length: 64 }, () => new RawCaller(path))
   await Promise.all(spare.map(({ socket }) => once(socket, 'connect')))
@@ -254,8 +300,17 @@ for (const [name, limits] of LARGE) {
     const values = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`${n}`, new Uint8Array(1000)]))
     const { path } = await startServer(t.teardown, [memory(values)], { limits })
     const all = { body: '{"pattern":"**"}' }
-    t.like(limitOf(await send(path, all)), { status: 429, code: 'resource_exhausted', own: 'SE_LIMIT_EXCEEDED' })
-    t.like(limitOf(await ask(path, 'GetBatch', { patterns: ['**'] })), { status: 429, own: 'SE_LIMIT_EXCEEDED' })
+    t.like(limitOf(await send(path, all)), {
+      status: 429,
+      code: 'resource_exhausted',
+      own: 'SE_LIMIT_EXCEEDED',
+      limit: Object.keys(limits)[0],
+    })
+    t.like(limitOf(await ask(path, 'GetBatch', { patterns: ['**'] })), {
+      status: 429,
+      own: 'SE_LIMIT_EXCEEDED',
+      limit: Object.keys(limits)[0],
+    })
     t.is((await send(path, { body: '{"pattern":"1"}' })).status, 200)
   })
 }
@@ -269,7 +324,12 @@ test('a caller that does not read is cut off, and what it was sent counts until 
   caller.socket.write(rawRequest('big'))
   while (requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
   const big = { body: '{"pattern":"big"}' }
-  t.like(limitOf(await send(path, big)), { status: 429, own: 'SE_LIMIT_EXCEEDED' })
+  t.like(limitOf(await send(path, big)), {
+    status: 429,
+    code: 'resource_exhausted',
+    own: 'SE_LIMIT_EXCEEDED',
+    limit: 'maxPendingBytes',
+  })
   t.is(server.activeRequests, 1)
   // Its connection ends without our reading it.
   while (server.activeRequests > 0) await new Promise((resolve) => setImmediate(resolve))
@@ -356,49 +416,34 @@ test('requests without a host, of HTTP/1.0, and with Expect are answered', async
   careful.socket.destroy()
 })
 
-const root = process.getuid?.() === 0
-const asNobody = (path: string, uid: string) =>
-  spawn('setpriv', [
-    `--reuid=${uid}`,
-    '--clear-groups',
-    'curl',
-    '-sS',
-    '--unix-socket',
-    path,
-    '-d',
-    body,
-    '-H',
-    'Content-Type: application/json',
-    `http://unix${GET_SECRETS}`,
-  ])
+const foreigners = [asForeigner(), asForeigner(FOREIGN_UID - 1)]
+const withForeigners = foreigners.includes(undefined) || !hasProgram('curl') ? test.skip : test
 
-if (root && hasProgram('setpriv') && hasProgram('curl')) {
-  test('a foreign user is refused before a byte is read, and one that is allowed is served', async (t) => {
-    const { path, events, requests, engine } = await startServer(t.teardown, [memory()], { allowedUids: [0, 65533] })
-    chmodSync(dirname(path), 0o711)
-    chmodSync(path, 0o666)
-    const run = async (uid: string): Promise<[unknown, string]> => {
-      const child = asNobody(path, uid)
-      let out = ''
-      child.stdout.on('data', (chunk) => {
-        out += chunk
-      })
-      const [status] = await once(child, 'close')
-      return [status, out]
-    }
-    const [status, out] = await run('65534')
-    t.not(status, 0)
-    t.is(out, '')
-    t.is(requests.length, 0)
-    t.like(events, [{ level: 'warn', message: 'a connection was refused', facts: { uid: 65534, refusals: 1 } }])
-    const [ok, answer] = await run('65533')
-    t.is(ok, 0)
-    t.regex(answer, /"id":"a\/b"/)
-    t.truthy(engine)
-  })
-} else {
-  test.skip('a foreign user is refused (needs root, setpriv and curl)', () => {})
-}
+withForeigners('a foreign user is refused before a byte is read, and one that is allowed is served', async (t) => {
+  const allowedUids = [process.getuid?.() ?? 0, FOREIGN_UID - 1]
+  const { path, events, requests } = await startServer(t.teardown, [memory()], { allowedUids })
+  chmodSync(dirname(path), 0o711)
+  chmodSync(path, 0o666)
+  const run = async (foreigner: readonly string[] = []): Promise<[unknown, string]> => {
+    const curl = ['curl', '-sS', '--unix-socket', path, '-d', body, '-H', 'Content-Type: application/json']
+    const [program = '', ...args] = [...foreigner, ...curl, `http://unix${GET_SECRETS}`]
+    const child = spawn(program, args)
+    let out = ''
+    child.stdout.on('data', (chunk) => {
+      out += chunk
+    })
+    const [status] = await once(child, 'close')
+    return [status, out]
+  }
+  const [status, out] = await run(foreigners[0])
+  t.not(status, 0)
+  t.is(out, '')
+  t.is(requests.length, 0)
+  t.like(events, [{ level: 'warn', message: 'a connection was refused', facts: { uid: FOREIGN_UID, refusals: 1 } }])
+  const [ok, answer] = await run(foreigners[1])
+  t.is(ok, 0)
+  t.regex(answer, /"id":"a\/b"/)
+})
 
 test('a server answers on every socket it was given', async (t) => {
   const { path, listen } = await startServer(t.teardown, [memory()])

@@ -4,16 +4,24 @@ import { spawnSync } from 'node:child_process'
 /** A user who owns nothing: nobody. */
 export const FOREIGN_UID = 65534
 
-const setpriv = ['setpriv', `--reuid=${FOREIGN_UID}`, `--regid=${FOREIGN_UID}`, '--clear-groups', '--']
-const prefix = process.getuid?.() === 0 ? setpriv : ['sudo', '-n', ...setpriv]
+const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
 
 /**
  * The words to put before a program and its arguments, so that it runs as that user. Nothing where this user may not do
  * so; where `SE_REQUIRE` is set, as in CI, that fails instead.
  */
-export function asForeigner(): readonly string[] | undefined {
-  const [file = '', ...args] = prefix
-  const works = process.platform === 'linux' && spawnSync(file, [...args, 'true']).status === 0
-  if (!works && process.env['SE_REQUIRE'] !== undefined) throw new Error(`${prefix.join(' ')} is required`)
-  return works ? prefix : undefined
+export function asForeigner(uid = FOREIGN_UID): readonly string[] | undefined {
+  return prefix([...sudo, 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'])
+}
+
+/** The words to put before a program and its arguments, so that it runs as root, which is none for root. As above. */
+export function asRoot(): readonly string[] | undefined {
+  return prefix(sudo)
+}
+
+function prefix(words: readonly string[]): readonly string[] | undefined {
+  const [file = '', ...args] = [...words, 'true']
+  const works = process.platform === 'linux' && spawnSync(file, args).status === 0
+  if (!works && process.env['SE_REQUIRE'] !== undefined) throw new Error(`${words.join(' ')} is required`)
+  return works ? words : undefined
 }
