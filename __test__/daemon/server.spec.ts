@@ -533,3 +533,12 @@ for (const [name, request, status] of [
     t.is(split(await caller.end()).status, status)
   })
 }
+
+test('the connection of a session that was refused is gone, whether its caller closes it or not', async (t) => {
+  const { path, server } = await startServer(t.teardown)
+  const caller = new RawCaller(path)
+  caller.socket.write('GET /other HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n')
+  await caller.expect(/can be upgraded, to tcp\n$/)
+  await server.drain(2 ** 31 - 1)
+  t.is(await caller.end(), '')
+})

@@ -234,8 +234,10 @@ class HttpServer implements DaemonServer, LaneHost {
       const [status, reason] = wanted
         ? ['503 Service Unavailable', 'no more connections are taken']
         : ['404 Not Found', 'only GET /hijack can be upgraded, to tcp']
+      // Nobody reads from it any more, so that its end would not be seen.
       socket.end(
         `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length + 1}\r\nConnection: close\r\n\r\n${reason}\n`,
+        () => socket.destroy(),
       )
       return
     }
