@@ -1,4 +1,6 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { createEngine } from '../../src/engine/create-engine.js'
 import type { LocalEngine } from '../../src/engine/engine.js'
@@ -82,6 +84,17 @@ test('a plugin that was disabled is so when it comes back', async (t) => {
   await engine.enablePlugin('test')
   t.deepEqual(own.states.disabled(), [])
   t.is((await engine.getSecrets('a/b')).length, 1)
+})
+
+test('a plugin that is refused since the states of plugins cannot be read is not kept', async (t) => {
+  const { engine, host: own, dial } = await host(t)
+  const file = join(own.folder, 'plugins.json')
+  writeFileSync(file, 'broken')
+  const refused = await (await dial()).register()
+  t.regex(refused.body.toString(), /plugins\.json cannot be understood/)
+  t.deepEqual(await names(engine), ['taken'])
+  rmSync(file)
+  t.is((await (await dial()).register()).status, 200)
 })
 
 test('a module that decides about access is asked by everybody, and gone with its session', async (t) => {

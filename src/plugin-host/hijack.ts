@@ -44,10 +44,15 @@ export function hijackHandler(
       ? dialledModule(registration, states, gate)
       : dialledPlugin(registration, states)
     engine.addPlugin(plugin)
-    if (states.disabled().includes(name)) await engine.disablePlugin(name)
     const leave = async (): Promise<void> => {
       lost()
       await engine.removePlugin(name)
+    }
+    try {
+      if (states.disabled().includes(name)) await engine.disablePlugin(name)
+    } catch (error) {
+      await leave()
+      throw error
     }
     return { registration, connected, leave }
   }
