@@ -73,7 +73,7 @@ export class Connection {
   /** Lets a request go, that is done. */
   finish(call: Call): void {
     this.calls.delete(call)
-    this.#activeAt = performance.now()
+    this.#activeAt = call.answeredAt ?? performance.now()
   }
 
   /** Whether another request may be on its way. */
@@ -85,7 +85,7 @@ export class Connection {
   overdue(limits: DaemonLimits): 'silent' | 'idle' | undefined {
     const lane = this.#lane
     if (lane === undefined || !lane.idle) return undefined
-    const idleMs = performance.now() - lane.idleSince
+    const idleMs = performance.now() - this.#activeAt
     if (!lane.used) return idleMs > limits.headersTimeoutMs ? 'silent' : undefined
     return idleMs > limits.keepAliveTimeoutMs ? 'idle' : undefined
   }

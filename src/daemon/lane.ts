@@ -25,8 +25,6 @@ export class Lane {
   /** What came while a request was under way. */
   #held: Buffer | undefined
   #busy = false
-  /** Since when nothing is under way, on the clock of `performance.now()`. */
-  idleSince = performance.now()
   /** Whether a request has come. */
   used = false
 
@@ -57,7 +55,6 @@ export class Lane {
   /** Goes on with what came meanwhile: an answer is written. */
   next(): void {
     this.#busy = false
-    this.idleSince = performance.now()
     const held = this.#held
     if (held === undefined) return
     this.#held = undefined

@@ -136,7 +136,7 @@ export abstract class Call {
 
   #log(outcome: 'answered' | 'failed' | 'abandoned', code?: ErrorCode): void {
     const { id, procedure, patterns, secrets } = this
-    const latencyMs = performance.now() - this.#began
+    const latencyMs = (this.answeredAt ?? performance.now()) - this.#began
     const { requester } = this.connection
     this.host.log.request({ id, requester, procedure, patterns, outcome, code, latencyMs, secrets })
   }

@@ -43,7 +43,7 @@ export function plainRequest(chunk: Buffer, known: PlainHead | undefined): [Plai
   const head = known !== undefined && hasHead(chunk, known) ? known : plainHead(chunk)
   if (head === undefined || chunk.length !== head.bytes.length + head.bodyBytes) return undefined
   const { form, timeoutMs } = head
-  const pattern = requestPattern(form, chunk.subarray(head.bytes.length))
+  const pattern = requestPattern(form, chunk, head.bytes.length)
   return pattern === undefined ? undefined : [head, { form, pattern, timeoutMs }]
 }
 

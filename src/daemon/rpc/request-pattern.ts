@@ -8,19 +8,22 @@ const PLAIN = /^[A-Za-z0-9._:*/-]*$/
 // Field 1, length-delimited.
 const TAG = 0x0a
 
-/** The pattern of a usual `resolver.v1.GetSecretsRequest`; it may still be no pattern. Undefined for any other body. */
-export function requestPattern(form: WireForm, body: Buffer): string | undefined {
-  return form === 'json' ? JSON_REQUEST.exec(body.toString('latin1'))?.[1] : protoPattern(body)
+/**
+ * The pattern of a usual `resolver.v1.GetSecretsRequest`; it may still be no pattern. Undefined for any other body.
+ * @param at - Where the body begins.
+ */
+export function requestPattern(form: WireForm, bytes: Buffer, at = 0): string | undefined {
+  return form === 'json' ? JSON_REQUEST.exec(bytes.toString('latin1', at))?.[1] : protoPattern(bytes, at)
 }
 
-function protoPattern(body: Buffer): string | undefined {
-  if (body[0] !== TAG || body.length < 2) return undefined
+function protoPattern(bytes: Buffer, at: number): string | undefined {
+  const low = bytes[at + 1]
+  if (bytes[at] !== TAG || low === undefined) return undefined
   // A length of one byte, or of two: more than a pattern may have is none of the usual ones.
-  const low = body[1] as number
-  const high = low < 128 ? 0 : body[2]
+  const high = low < 128 ? 0 : bytes[at + 2]
   if (high === undefined || high >= 128) return undefined
-  const start = low < 128 ? 2 : 3
-  if (body.length !== start + (low & 127) + (high << 7)) return undefined
-  const pattern = body.toString('latin1', start)
+  const start = at + (low < 128 ? 2 : 3)
+  if (bytes.length !== start + (low & 127) + (high << 7)) return undefined
+  const pattern = bytes.toString('latin1', start)
   return PLAIN.test(pattern) ? pattern : undefined
 }
