@@ -127,6 +127,21 @@ test('when nobody waits any more, the program and all that it started is killed'
   t.pass()
 })
 
+test('what a program starts and leaves behind holds neither its request nor the next ones', async (t) => {
+  const started = `require('node:child_process').spawn('sleep', ['600'], { detached: true, stdio: 'inherit' })`
+  const save = `require('node:fs').writeFileSync(process.env.FOLDER + '/pid', String(sleep.pid))`
+  const script = `console.log('{"id":"a","value":"v"}'); const sleep = ${started}; ${save}; sleep.unref()`
+  const host = createTestHost((fn) => t.teardown(fn))
+  const config = { protocol: 'lines', env: { FOLDER: host.folder } } as const
+  const plugin = linesPlugin(pluginConfig([process.execPath, '-e', script], config), host)
+  t.teardown(() => plugin.close?.())
+  t.teardown(() => void process.kill(Number(readFileSync(`${host.folder}/pid`, 'utf8')), 'SIGKILL'))
+  await t.throwsAsync(ask(plugin), {
+    code: 'SE_PLUGIN_FAILURE',
+    message: 'what its program started outlives it, and holds its output',
+  })
+})
+
 test('at most eight processes run at once, and those that wait can give up', async (t) => {
   const { plugin } = script(t, `cat >/dev/null; sleep 600`)
   const abort = new AbortController()

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
@@ -26,7 +27,7 @@ export interface Child {
   readonly socket: Duplex | undefined
   /** When it has ended. Never rejects. */
   readonly exited: Promise<Exit>
-  /** Sends a signal to its whole group. */
+  /** Sends a signal to its whole group. Nothing, when it has ended: its number may be another's by then. */
   signal(name: NodeJS.Signals): void
 }
 
@@ -38,6 +39,10 @@ export interface ChildOptions {
   /** Whether it speaks over descriptor 3; else over its standard input and output. */
   readonly session: boolean
 }
+
+// How long what a process wrote may still be read when it has ended; twice, since a time in which this process was busy
+// may be over with one.
+const REST_MS = 500
 
 // Those that run. A process of ours that ends without closing its engine leaves none behind.
 const running = new Set<Child>()
@@ -60,7 +65,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   })
   started.on('error', () => {}) // a signal that could not be sent
   const child = wrap(started, options.session, exited)
-  watch(child)
+  watch(child, started)
   return child
 }
 
@@ -96,7 +101,9 @@ function wrap(started: ChildProcess, session: boolean, exited: Promise<Exit>): C
     stderr: stderr as Readable,
     socket,
     exited,
-    signal: (name) => signalGroup(started, name),
+    signal(name) {
+      if (started.exitCode === null && started.signalCode === null) signalGroup(started, name)
+    },
   }
 }
 
@@ -109,7 +116,7 @@ function signalGroup(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
-function watch(child: Child): void {
+function watch(child: Child, started: ChildProcess): void {
   running.add(child)
   if (!listening) {
     listening = true
@@ -120,8 +127,15 @@ function watch(child: Child): void {
   void child.exited.then(() => {
     running.delete(child)
     // What it started goes with it.
-    child.signal('SIGKILL')
+    signalGroup(started, 'SIGKILL')
+    void closeOutput(child)
   })
+}
+
+/** Closes what is still open: whoever left the group of a process that has ended may hold its output for ever. */
+async function closeOutput({ stdout, stderr }: Child): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await sleep(REST_MS, undefined, { ref: false })
+  for (const stream of [stdout, stderr]) stream.unpipe().destroy()
 }
 
 /** Ends a process: SIGINT, waits, then SIGKILL. Resolves when it has ended. */

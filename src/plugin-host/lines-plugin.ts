@@ -106,6 +106,9 @@ async function run(
     signal.throwIfAborted()
     // It was ended for that.
     if (printed.isTooMuch) throw tooMuch(config.name)
+    if (printed.isHeld) {
+      throw failure('SE_PLUGIN_FAILURE', 'what its program started outlives it, and holds its output', config.name, {})
+    }
     if (exit.code !== 0) {
       log.note(describeExit(exit))
       throw failure('SE_PLUGIN_FAILURE', `its program ${describeExit(exit)}`, config.name, { status: exit.code })
@@ -126,22 +129,28 @@ class Printed {
   #length = 0
   /** Whether it was more than is allowed: it is not kept then. */
   isTooMuch = false
+  /** Whether it did not end with the program. */
+  isHeld = false
 
   get bytes(): Uint8Array {
     return this.#buffer.subarray(0, this.#length)
   }
 
   /** Takes all that it prints; ends it when that is too much. */
-  async read(child: Child): Promise<void> {
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      if (this.#length + chunk.length > MAX_ANSWER_BYTES) {
-        this.isTooMuch = true
+  async read({ stdout, signal }: Child): Promise<void> {
+    try {
+      for await (const chunk of stdout as AsyncIterable<Buffer>) {
+        if (this.#length + chunk.length > MAX_ANSWER_BYTES) {
+          this.isTooMuch = true
+          chunk.fill(0)
+          signal('SIGKILL')
+          break
+        }
+        this.#add(chunk)
         chunk.fill(0)
-        child.signal('SIGKILL')
-        break
       }
-      this.#add(chunk)
-      chunk.fill(0)
+    } catch {
+      this.isHeld = true
     }
   }
 
