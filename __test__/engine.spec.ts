@@ -106,6 +106,13 @@ test('answers outside of what was asked, or of the plugin’s own pattern, are d
   t.deepEqual(outcome?.dropped, ['foreign/asked', 'not an id', 'own/asked/**', 'own/other'])
 })
 
+test('of what is dropped the beginnings of a hundred ids are kept: they may be anything', async (t) => {
+  const answers = Array.from({ length: 150 }, (_, number) => ({ id: `${number}`.padStart(10_000, '!'), value: 'v' }))
+  const engine = await createEngine({ plugins: [plugin('p', '**', [], { getSecrets: () => answers })] })
+  const [outcome] = (await engine.explain('a')).outcomes
+  t.deepEqual(outcome?.dropped, Array<string>(100).fill(`${'!'.repeat(200)}…`))
+})
+
 test('the realm of the engine itself is never handed out, and not reported', async (t) => {
   const { engine } = await createTestEngine({ 'docker/secrets-engine/plugins/key': 'x', 'docker/secrets-enginex': 'y' })
   t.deepEqual(shown(await engine.getSecrets('**')), ['docker/secrets-enginex docker-pass'])

@@ -35,8 +35,9 @@ export interface Round {
   readonly deadlines: Deadlines
 }
 
-/** How many ids of an answer's strays are shown. */
+/** How many ids of an answer's strays are shown, and how much of each: they may be anything. */
 const SHOWN_STRAYS = 100
+const SHOWN_CHARACTERS = 200
 
 /** A call under way. */
 export class Call implements Due {
@@ -128,7 +129,7 @@ export class Call implements Due {
         const { lists, dropped } = await take(plugin.name, this.own, patterns, answers)
         if (this.#over) return wipe(lists.flat())
         this.#report(dropped)
-        const shown = dropped.slice(0, SHOWN_STRAYS)
+        const shown = dropped.slice(0, SHOWN_STRAYS).map(shortened)
         rows.forEach((row, n) => {
           this.#brought[row] = { secrets: lists[n] ?? [], dropped: shown, failure: undefined, latencyMs, cached: false }
         })
@@ -217,4 +218,8 @@ export class Call implements Due {
       // There was no memory for a copy: it is not kept, then.
     }
   }
+}
+
+function shortened(id: string): string {
+  return id.length > SHOWN_CHARACTERS ? `${id.slice(0, SHOWN_CHARACTERS)}…` : id
 }
