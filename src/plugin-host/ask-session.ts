@@ -1,5 +1,6 @@
 /** Asks a plugin over its session for several patterns. */
 import type { Pattern } from '../pattern.js'
+import { PatternSet } from '../pattern-set.js'
 import type { Secret } from '../secret.js'
 import type { PluginSession } from '../session/plugin-session.js'
 
@@ -12,8 +13,8 @@ export interface AskOptions {
   readonly limit: Pattern | undefined
   readonly signal: AbortSignal
   readonly timeoutMs: number
-  /** Is told of an id that the plugin answered with outside of what it registered, and within the limit. */
-  onForeign?(id: string): void
+  /** Is told how many ids the plugin answered with outside of what it registered, and within the limit. */
+  onForeign?(count: number): void
 }
 
 /**
@@ -51,16 +52,21 @@ export async function askSession(
     for (const secret of answers.flat()) secret.dispose()
     throw failures[0]
   }
-  return answers.flatMap((secrets, turn) =>
+  const all = PatternSet.compile(asked)
+  const isEarlier = (id: string, turn: number): boolean => turn > 0 && (all.matches(id)[0] ?? turn) < turn
+  let foreign = 0
+  const taken = answers.flatMap((secrets, turn) =>
     secrets.filter((secret) => {
       // The engine knows the limit only. What is outside of that, it drops itself, and tells.
       const isForeign = limit?.matches(secret.id) === true && !own.matches(secret.id)
-      if (isForeign) onForeign?.(secret.id)
-      if (!isForeign && !asked.slice(0, turn).some((earlier) => earlier.matches(secret.id))) return true
+      if (isForeign) foreign++
+      if (!isForeign && !isEarlier(secret.id, turn)) return true
       secret.dispose()
       return false
     }),
   )
+  if (foreign > 0) onForeign?.(foreign)
+  return taken
 }
 
 /** The one of two patterns that the other includes; the first where neither does. */

@@ -131,7 +131,7 @@ class LaunchedPlugin {
         limit: this.#limit,
         signal,
         timeoutMs: this.#config.timeoutMs ?? TIMEOUT_MS,
-        onForeign: (id) => log.warn('a plugin answered outside of its pattern', { plugin: session.name, id }),
+        onForeign: (dropped) => log.warn('a plugin answered outside of its pattern', { dropped }),
       })
     })
   }
