@@ -2,6 +2,7 @@
 import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext } from 'ava'
 import { startDaemon } from '../helpers/daemon.js'
 import { asForeigner, FOREIGN_UID } from '../helpers/foreign.js'
@@ -90,6 +91,19 @@ test('a client asks nothing of a socket that another user has put there', async 
     t.true(squatter.lines.length >= 3)
     for (const line of squatter.lines) t.like(JSON.parse(line), { event: 'read', text: undefined })
   }
+})
+
+test('a plugin of ours sends nothing to a socket that another user has put there', async (t) => {
+  const { run } = await createForeignFolder(t)
+  const name = uniqueName()
+  const squatter = run('engine', '-deaf', '-socket', name)
+  await squatter.line(/listening/)
+  const fixture = fileURLToPath(new URL('../fixtures/run-plugin.ts', import.meta.url))
+  const plugin = new LineProgram(process.execPath, [`--import=${import.meta.resolve('tsx')}`, fixture, 'ours', name])
+  t.teardown(() => plugin.stop())
+  t.not(await plugin.ended(), 0)
+  t.regex(plugin.stderr, /SE_SOCKET_UNSAFE/)
+  t.like(JSON.parse(await squatter.line(/./)), { event: 'read', text: undefined })
 })
 
 test('a daemon leaves a socket of another user where it is, and says so', async (t) => {

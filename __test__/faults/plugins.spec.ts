@@ -214,5 +214,8 @@ test('a flood of streams, pings and window updates ends the session at most', as
     socket.destroy()
     await isWell(t, daemon)
   }
-  t.true(residentBytes(daemon.pid) < before + (64 << 20))
+  const grown = residentBytes(daemon.pid) - before
+  t.log(`${grown >> 20} MiB more than before`)
+  // A session may have 256 streams, each with a window of 256 KiB; the rest is what V8 leaves for later.
+  t.true(grown < 128 << 20)
 })
