@@ -25,9 +25,17 @@ export function readBody(call: HttpCall, limit: 'maxBodyBytes' | 'maxBatchBytes'
   request.on('end', () => {
     if (chunks === undefined) return
     try {
-      take(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length))
+      take(joined(chunks, length))
     } catch (error) {
       call.fail(error)
     }
   })
+}
+
+/** The chunks as one, of which no copy stays: it may be a passphrase. */
+function joined(chunks: readonly Buffer[], length: number): Buffer {
+  if (chunks.length === 1) return chunks[0] as Buffer
+  const body = Buffer.concat(chunks, length)
+  for (const chunk of chunks) chunk.fill(0)
+  return body
 }
