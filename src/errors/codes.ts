@@ -219,7 +219,7 @@ const TABLE: Table = {
     'DaemonError',
     'resource_exhausted',
     1,
-    'A limit of the daemon: too many at once, or a request or an answer that is too large.',
+    'A limit of the daemon: too many at once, or a request or an answer that is too large, or comes too slowly.',
   ),
   SE_ABORTED: facts('CancelledError', 'canceled', 1, 'The caller stopped waiting.'),
   SE_TIMEOUT: facts('CancelledError', 'deadline_exceeded', 1, 'The answer did not come in time.'),

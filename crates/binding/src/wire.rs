@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ptr;
 
 use keychain_core::{Code, Error, Result, SecretBytes};
-use napi::bindgen_prelude::{ClassInstance, Float64Array, JsValue, Uint8Array};
+use napi::bindgen_prelude::{ClassInstance, Float64ArraySlice, JsValue, Uint8ArraySlice};
 use napi::{JsString, check_status, sys};
 use napi_derive::napi;
 use wire_core::{Envelope, Facts, Output};
@@ -91,7 +91,7 @@ pub fn with_text<T>(text: &JsString<'_>, read: impl FnOnce(&[u8]) -> T) -> napi:
 }
 
 /// Writes into the target, or wipes what was written.
-fn write(target: &mut Uint8Array, work: impl FnOnce(&mut Output<'_>) -> Result<()>) -> Outcome<u32> {
+fn write(target: &mut Uint8ArraySlice<'_>, work: impl FnOnce(&mut Output<'_>) -> Result<()>) -> Outcome<u32> {
     Outcome::of(|| {
         // SAFETY: JavaScript waits for this call, and no worker has the array: it was made for this message.
         let mut output = Output::new(unsafe { target.as_mut() });
@@ -128,7 +128,7 @@ pub fn wire_buffer(length: u32) -> Outcome<SecretView> {
 pub fn splice_json(
     template: JsString<'_>,
     values: Vec<ClassInstance<'_, SecretHandle>>,
-    mut target: Uint8Array,
+    mut target: Uint8ArraySlice<'_>,
 ) -> napi::Result<Outcome<u32>> {
     with_text(&template, |template| {
         write(&mut target, |output| wire_core::splice(output, template, values.len(), |at, put| values[at].with(put)))
@@ -139,9 +139,9 @@ pub fn splice_json(
 #[napi(ts_return_type = "Outcome<number>")]
 pub fn encode_envelopes(
     facts: Vec<String>,
-    times: Float64Array,
+    times: Float64ArraySlice<'_>,
     values: Vec<ClassInstance<'_, SecretHandle>>,
-    mut target: Uint8Array,
+    mut target: Uint8ArraySlice<'_>,
 ) -> Outcome<u32> {
     write(&mut target, |output| {
         let malformed = || Error::new(Code::Internal, "the facts are not those of as many secrets");
@@ -161,7 +161,7 @@ pub fn encode_envelopes(
 }
 
 /// Reads what JavaScript has in an array, and wipes that.
-fn read<T>(mut body: Uint8Array, work: impl FnOnce(&[u8]) -> Result<T>) -> Outcome<T> {
+fn read<T>(mut body: Uint8ArraySlice<'_>, work: impl FnOnce(&[u8]) -> Result<T>) -> Outcome<T> {
     Outcome::of(|| {
         // SAFETY: JavaScript waits for this call, and has given the array away.
         let body = unsafe { body.as_mut() };
@@ -180,7 +180,7 @@ fn wire_envelopes(envelopes: Vec<Envelope>) -> Vec<WireEnvelope> {
 #[napi(ts_return_type = "Outcome<WireEnvelope[]>")]
 pub fn decode_envelopes(
     #[napi(ts_arg_type = "'json' | 'proto'")] form: String,
-    body: Uint8Array,
+    body: Uint8ArraySlice<'_>,
     limit: u32,
 ) -> Outcome<Vec<WireEnvelope>> {
     read(body, |body| {
@@ -191,12 +191,12 @@ pub fn decode_envelopes(
 
 /// Reads the lines of an executable plugin and wipes them.
 #[napi(ts_return_type = "Outcome<WireEnvelope[]>")]
-pub fn decode_answer_lines(lines: Uint8Array, limit: u32) -> Outcome<Vec<WireEnvelope>> {
+pub fn decode_answer_lines(lines: Uint8ArraySlice<'_>, limit: u32) -> Outcome<Vec<WireEnvelope>> {
     read(lines, |lines| wire_core::decode_answer_lines(lines, limit as usize).map(wire_envelopes))
 }
 
 /// Reads the base64 member of this name from a JSON object that holds nothing else, and wipes that.
 #[napi(ts_return_type = "Outcome<SecretHandle>")]
-pub fn decode_member(body: Uint8Array, name: String) -> Outcome<SecretHandle> {
+pub fn decode_member(body: Uint8ArraySlice<'_>, name: String) -> Outcome<SecretHandle> {
     read(body, |body| wire_core::decode_member(body, &name).map(SecretHandle::new))
 }

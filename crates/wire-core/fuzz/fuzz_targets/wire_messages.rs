@@ -1,0 +1,49 @@
+//! Messages with secrets: refused, or read; what was read is written so that the same is read again.
+#![no_main]
+
+use wire_core::{
+    Envelope, Facts, Output, decode_answer_lines, decode_json, decode_member, decode_protobuf, decode_reply,
+};
+
+const LIMIT: usize = 50;
+
+fn encode(envelope: &Envelope, output: &mut Output<'_>) {
+    let metadata: Vec<_> = envelope.metadata.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect();
+    let facts = Facts {
+        id: &envelope.id,
+        provider: envelope.provider.as_deref().unwrap_or(""),
+        version: envelope.version.as_deref().unwrap_or(""),
+        metadata: &metadata,
+        times: [envelope.created_at, envelope.resolved_at, envelope.expires_at].map(|time| time.unwrap_or(f64::NAN)),
+    };
+    wire_core::encode_envelope(output, &facts, envelope.value.as_bytes());
+}
+
+fn check(envelopes: &[Envelope]) {
+    assert!(envelopes.len() <= LIMIT);
+    let mut measure = Output::new(&mut []);
+    envelopes.iter().for_each(|envelope| encode(envelope, &mut measure));
+    let mut body = vec![0; measure.finish()];
+    let mut output = Output::new(&mut body);
+    envelopes.iter().for_each(|envelope| encode(envelope, &mut output));
+    output.finish();
+    let again = decode_protobuf(&body, LIMIT).unwrap();
+    assert_eq!(again.len(), envelopes.len());
+    for (one, other) in envelopes.iter().zip(&again) {
+        assert_eq!((&one.id, &one.provider, &one.version), (&other.id, &other.provider, &other.version));
+        assert_eq!(one.metadata, other.metadata);
+        let times = |one: &Envelope| [one.created_at, one.resolved_at, one.expires_at];
+        assert_eq!(times(one), times(other));
+        assert!(one.value.equals(other.value.as_bytes()));
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| {
+    for decode in [decode_json, decode_protobuf, decode_answer_lines] {
+        if let Ok(envelopes) = decode(body, LIMIT) {
+            check(&envelopes);
+        }
+    }
+    assert_eq!(decode_reply(body, LIMIT).is_ok(), decode_json(body, LIMIT).is_ok());
+    let _ = decode_member(body, "passphrase");
+});
