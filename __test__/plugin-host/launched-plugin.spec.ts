@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { PluginConfig } from '../../src/config/tables.js'
 import { parsePattern } from '../../src/pattern.js'
 import { type HostedPlugin, launchedPlugin } from '../../src/plugin-host/launched-plugin.js'
+import { PluginStates } from '../../src/plugin-host/plugin-states.js'
 import { context, createTestHost, plainPlugin, pluginConfig, type TestHost } from '../helpers/plugin-host.js'
 
 /** A plugin of the fixture in this mode. */
@@ -54,6 +56,23 @@ test('what a plugin registered is known before it is started again', async (t) =
   t.is(later.pattern, 'x/**')
   t.is(later.version, 'v1.2.3')
   await later.close?.()
+})
+
+test('a plugin works where nothing can be remembered; one that decides about access does not', async (t) => {
+  const host = createTestHost((fn) => t.teardown(fn))
+  symlinkSync('nowhere', join(host.folder, 'link')) // neither there nor to be made, also for root
+  const unwritable = { ...host, states: new PluginStates(join(host.folder, 'link', 'plugins.json')) }
+  const started = (mode: string): HostedPlugin => {
+    const plugin = launchedPlugin(pluginConfig([process.execPath, plainPlugin, mode]), unwritable)
+    t.teardown(() => end(plugin, host))
+    return plugin
+  }
+  t.is((await ask(started('good'))).length, 1)
+  t.is(host.log.lines.filter(({ message }) => message === 'what a plugin has registered is not remembered').length, 1)
+  await t.throwsAsync(ask(started('access')), {
+    code: 'SE_PLUGIN_UNAVAILABLE',
+    message: /plugins\.json cannot be written/,
+  })
 })
 
 test('a plugin is asked for the narrower of patterns, and what is outside of that is left to the engine, which tells', async (t) => {

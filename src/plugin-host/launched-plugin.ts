@@ -1,7 +1,7 @@
 /** A plugin that the engine launches: its process is started when it is needed, and kept running. */
 import type { PluginConfig } from '../config/tables.js'
 import { makePlugin, type Plugin, type PluginContext, type PluginState } from '../engine/plugin.js'
-import { createError } from '../errors/secrets-error.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
 import { type Pattern, parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
 import type { PluginSession } from '../session/plugin-session.js'
@@ -12,6 +12,7 @@ import type { HostOptions } from './host-options.js'
 import { KeepAlive } from './keep-alive.js'
 import { pluginEnvironment } from './plugin-environment.js'
 import { PluginLog, pluginLogFile } from './plugin-log.js'
+import type { KnownPlugin } from './plugin-states.js'
 import { type Phase, Supervisor } from './supervisor.js'
 
 /** A plugin with a process that can be started before it is needed. */
@@ -151,7 +152,18 @@ class LaunchedPlugin {
     this.#version = version
     this.#kind = kind
     if (this.#limit === undefined && pattern !== undefined) this.#pattern = pattern
-    this.#options.states.remember(name, { version, pattern: pattern?.text, kind })
+    this.#remember({ version, pattern: pattern?.text, kind })
+  }
+
+  /** One that decides about access has to be known before it runs; of any other it only saves a question. */
+  #remember(known: KnownPlugin): void {
+    const { name } = this.#config
+    try {
+      this.#options.states.remember(name, known)
+    } catch (error) {
+      if (known.kind === 'access control' || !SecretsError.is(error)) throw error
+      this.#options.log.warn('what a plugin has registered is not remembered', { plugin: name, reason: error.message })
+    }
   }
 
   #state(): PluginState {
