@@ -82,7 +82,7 @@ impl FileLock {
     /// Lets others take it. Again: nothing.
     #[napi]
     pub fn release(&mut self) {
-        drop(self.lock.take().map(ManuallyDrop::into_inner));
+        let _released = self.lock.take().map(ManuallyDrop::into_inner);
     }
 }
 

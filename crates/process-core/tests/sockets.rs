@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use keychain_core::Code;
-use process_core::{Address, FileLock, Found, Refusal, connect, listen, peer_credentials, probe};
+use process_core::{Address, FileLock, Found, connect, listen, peer_credentials, probe};
 use tempfile::TempDir;
 
 fn own_uid() -> u32 {
@@ -119,7 +119,7 @@ fn a_probe_of_a_socket_on_which_too_many_wait_does_not_wait() {
             Err(refusal) => break refusal,
         }
     };
-    assert!(matches!(refusal, Refusal::Busy));
+    assert!(matches!(refusal, process_core::Refusal::Busy));
     assert_eq!(probe(&address(&path), own_uid()).unwrap(), Found::Listening);
 }
 

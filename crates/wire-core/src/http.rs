@@ -59,7 +59,7 @@ pub struct Response {
     /// The body, whatever it is.
     pub body: Growing,
     /// Whether the connection can be used again.
-    pub(crate) keep: bool,
+    pub keep: bool,
 }
 
 /// Reads one answer.
@@ -120,7 +120,7 @@ impl ResponseReader {
     }
 
     /// Whether nothing has come yet.
-    pub(crate) fn is_untouched(&self) -> bool {
+    pub fn is_untouched(&self) -> bool {
         !self.touched
     }
 
