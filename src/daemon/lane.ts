@@ -2,7 +2,7 @@
 // connection begins here. With its first request that is not a usual one it is handed to node:http, once and for all.
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { withHead } from '../wire/body.js'
+import { withHead } from '../wire/buffers.js'
 import type { Connection } from './connection.js'
 import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
 import { type PlainHead, type PlainRequest, plainRequest } from './rpc/plain-request.js'

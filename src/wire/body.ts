@@ -1,34 +1,21 @@
-// Messages with values in them: bytes in native memory that is locked, kept out of core dumps, and wiped on release.
+// Secrets as messages, and back. Their values are on no JavaScript heap.
 import { native } from '../native/load.js'
-import { type Outcome, unwrap } from '../native/outcome.js'
-import type { SecretHandle, SecretView } from '../native/secret.js'
+import { unwrap } from '../native/outcome.js'
+import type { SecretHandle } from '../native/secret.js'
 import type { WireEnvelope } from '../native/wire.js'
 import { handleOf, type Secret, secretFromHandle } from '../secret.js'
+import { type WireBody, writeBody } from './buffers.js'
+
+export type { WireBody } from './buffers.js'
 
 /** What a message is written in. */
 export type WireForm = 'json' | 'proto'
-
-/** A message with values in it. */
-export interface WireBody {
-  /** The message. Dead after `release`. */
-  readonly bytes: Uint8Array
-  /** Wipes the message. To be called when the bytes were sent, or will not be. Again: nothing. */
-  release(): void
-}
 
 /** The most secrets of one message. */
 export const MAX_ENVELOPES = 100_000
 
 /** How the wire writes a time that is not known. */
 const UNKNOWN_TIME = '0001-01-01T00:00:00Z'
-
-// Buffers for messages of the usual size are kept: to map and lock memory costs more than all the rest.
-const POOLED_BYTES = 16 << 10
-const POOLED_BUFFERS = 16
-const pool: Buffer[] = []
-// Before each of them is room for the head of a response: one write instead of two.
-const HEAD_BYTES = 512
-const wholes = new WeakMap<ArrayBufferLike, Buffer>()
 
 /**
  * Writes a `resolver.v1.GetSecretsResponse`: in protobuf, or in its JSON.
@@ -49,7 +36,7 @@ export function encodeSecrets(form: WireForm, secrets: readonly Secret[]): WireB
     times[at++] = secret.resolvedAt?.getTime() ?? Number.NaN
     times[at++] = secret.expiresAt?.getTime() ?? Number.NaN
   }
-  return write((target) => native().encodeEnvelopes(facts, times, handles, target))
+  return writeBody((target) => native().encodeEnvelopes(facts, times, handles, target))
 }
 
 /**
@@ -59,7 +46,7 @@ export function encodeSecrets(form: WireForm, secrets: readonly Secret[]): WireB
  * @throws `SE_DISPOSED` when a value was disposed; `SE_LIMIT_EXCEEDED` beyond 256 MiB.
  */
 export function spliceSecrets(template: string, handles: readonly SecretHandle[]): WireBody {
-  return write((target) => native().spliceJson(template, handles, target))
+  return writeBody((target) => native().spliceJson(template, handles, target))
 }
 
 /**
@@ -114,88 +101,4 @@ export function secretFromEnvelope(envelope: WireEnvelope): Secret {
 
 function date(milliseconds: number | undefined): Date | undefined {
   return milliseconds === undefined ? undefined : new Date(milliseconds)
-}
-
-/** Writes into a buffer of the pool, or into memory of its own when the message is longer. */
-function write(into: (target: Uint8Array) => Outcome<number>): WireBody {
-  const buffer = pool.pop() ?? openPooled()
-  let length: number
-  try {
-    length = unwrap(into(buffer))
-  } catch (error) {
-    keep(buffer)
-    throw error
-  }
-  if (length <= POOLED_BYTES) return new PooledBody(buffer, length)
-  keep(buffer)
-  const own = open(length)
-  try {
-    unwrap(into(own.buffer))
-  } catch (error) {
-    own.view.close(own.buffer.buffer)
-    throw error
-  }
-  return new OwnBody(own.buffer, own.view)
-}
-
-function keep(buffer: Buffer): void {
-  if (pool.length < POOLED_BUFFERS) pool.push(buffer)
-}
-
-/**
- * A message with a head before it, in one piece. Undefined where there is no room: the message is long, or the head.
- * @param bytes - Of a {@link WireBody}.
- * @param head - Nothing secret, one byte a character.
- */
-export function withHead(head: string, bytes: Uint8Array): Uint8Array | undefined {
-  const whole = wholes.get(bytes.buffer)
-  const start = HEAD_BYTES - head.length
-  if (whole === undefined || start < 0) return undefined
-  whole.write(head, start, 'latin1')
-  return whole.subarray(start, HEAD_BYTES + bytes.length)
-}
-
-function openPooled(): Buffer {
-  const { buffer: whole } = open(HEAD_BYTES + POOLED_BYTES)
-  wholes.set(whole.buffer, whole)
-  return whole.subarray(HEAD_BYTES)
-}
-
-/** Memory as values have it. */
-function open(length: number): { buffer: Buffer<ArrayBuffer>; view: SecretView } {
-  const view = unwrap(native().wireBuffer(length))
-  return { buffer: Buffer.from(view.open(false)), view }
-}
-
-class PooledBody implements WireBody {
-  readonly bytes: Uint8Array
-  #buffer: Buffer | undefined
-
-  constructor(buffer: Buffer, length: number) {
-    this.#buffer = buffer
-    this.bytes = buffer.subarray(0, length)
-  }
-
-  release(): void {
-    if (this.#buffer === undefined) return
-    this.bytes.fill(0)
-    keep(this.#buffer)
-    this.#buffer = undefined
-  }
-}
-
-class OwnBody implements WireBody {
-  readonly bytes: Uint8Array
-  readonly #buffer: ArrayBuffer
-  readonly #view: SecretView
-
-  constructor(buffer: Buffer<ArrayBuffer>, view: SecretView) {
-    this.bytes = buffer
-    this.#buffer = buffer.buffer
-    this.#view = view
-  }
-
-  release(): void {
-    this.#view.close(this.#buffer)
-  }
 }
