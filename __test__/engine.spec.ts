@@ -113,6 +113,21 @@ test('of what is dropped the beginnings of a hundred ids are kept: they may be a
   t.deepEqual(outcome?.dropped, Array<string>(100).fill(`${'!'.repeat(200)}…`))
 })
 
+test('a plugin that answers with one secret twice fails by itself, and others are answered', async (t) => {
+  const kept = Secret.from('a', 'v')
+  const plugins = [plugin('p', '**', [], { getSecrets: () => [kept] }), plugin('q', '**', [{ id: 'a', value: 'v' }])]
+  const engine = await createEngine({ plugins })
+  for (const secret of await engine.getSecrets('a')) secret.dispose()
+  const failures: SecretsError[] = []
+  const [secret, ...others] = await engine.getSecrets('a', { onFailure: (failure) => failures.push(failure) })
+  t.is(secret?.text(), 'v')
+  t.deepEqual(others, [])
+  t.deepEqual(
+    failures.map(({ code, message }) => [code, message]),
+    [['SE_PLUGIN_FAILURE', 'p: it answers with a secret for a that was disposed before']],
+  )
+})
+
 test('the realm of the engine itself is never handed out, and not reported', async (t) => {
   const { engine } = await createTestEngine({ 'docker/secrets-engine/plugins/key': 'x', 'docker/secrets-enginex': 'y' })
   t.deepEqual(shown(await engine.getSecrets('**')), ['docker/secrets-enginex docker-pass'])

@@ -67,6 +67,7 @@ function rowsBy(patterns: readonly Pattern[]): (id: string) => readonly number[]
 
 function secretFrom(answer: Answer, plugin: string, resolvedAt: Date): Secret {
   if (answer instanceof Secret) {
+    if (answer.disposed) throw usedBefore(answer)
     addFacts(answer, { plugin, resolvedAt: answer.resolvedAt ?? resolvedAt })
     return answer
   }
@@ -75,4 +76,11 @@ function secretFrom(answer: Answer, plugin: string, resolvedAt: Date): Secret {
     return Secret.from(id, value, { plugin, version, metadata, createdAt, resolvedAt, expiresAt })
   }
   throw createError('SE_PLUGIN_FAILURE', `the value for ${id} is neither bytes nor a text`, { details: { id } })
+}
+
+function usedBefore({ id }: Secret): Error {
+  return createError('SE_PLUGIN_FAILURE', `it answers with a secret for ${id} that was disposed before`, {
+    hint: 'a Secret in an answer belongs to the engine: answer with another one each time',
+    details: { id },
+  })
 }
