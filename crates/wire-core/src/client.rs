@@ -14,8 +14,9 @@ use zeroize::Zeroize;
 
 use crate::http::{Response, ResponseReader};
 
-/// Connections at once; more requests wait for one of these to end.
-const MAX_CONNECTIONS: usize = 256;
+/// Connections at once; more requests wait for one of these to end. macOS lets 128 wait on a socket, and refuses the next
+/// one as if nobody listened.
+const MAX_CONNECTIONS: usize = if cfg!(target_os = "macos") { 100 } else { 256 };
 /// Connections that are kept for later requests …
 const MAX_KEPT: usize = 16;
 /// … for this long.

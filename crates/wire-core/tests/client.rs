@@ -171,15 +171,17 @@ fn a_connection_that_the_server_means_to_close_is_not_used_again() {
 
 #[test]
 fn two_hundred_requests_wait_at_once_on_one_thread() {
+    // Fewer on macOS, whose sockets let fewer wait.
+    const AT_ONCE: usize = if cfg!(target_os = "macos") { 100 } else { 200 };
     let (place, listener) = Place::new();
     let server = thread::spawn(move || {
-        let mut streams: Vec<_> = (0..200).map(|_| listener.accept().unwrap().0).collect();
+        let mut streams: Vec<_> = (0..AT_ONCE).map(|_| listener.accept().unwrap().0).collect();
         for stream in &mut streams {
             assert!(take(stream));
             answer(stream, "late");
         }
     });
-    let calls: Vec<_> = (0..200).map(|_| place.begin(None)).collect();
+    let calls: Vec<_> = (0..AT_ONCE).map(|_| place.begin(None)).collect();
     for (_call, answers) in &calls {
         assert_eq!(answers.recv().unwrap().unwrap().1, b"late");
     }
