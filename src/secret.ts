@@ -47,6 +47,7 @@ export class Secret {
   readonly #handle: SecretHandle
   readonly #byteLength: number
   #facts: SecretFacts
+  #disposed = false
 
   private constructor(id: string, handle: SecretHandle, facts: SecretFacts) {
     this.#id = id
@@ -117,7 +118,7 @@ export class Secret {
 
   /** Whether the value was wiped. */
   get disposed(): boolean {
-    return this.#handle.disposed
+    return this.#disposed
   }
 
   /**
@@ -180,6 +181,7 @@ export class Secret {
 
   /** Wipes the value. Afterwards reading it throws `SE_DISPOSED`. Again: nothing. */
   dispose(): void {
+    this.#disposed = true
     this.#handle.dispose()
   }
 

@@ -26,8 +26,6 @@ export interface SecretHandle {
   duplicate(): Outcome<SecretHandle>
   /** Wipes the value. */
   dispose(): void
-  /** Whether the value is gone. */
-  readonly disposed: boolean
 }
 
 /** What crates/binding/src/secret.rs exports. */

@@ -185,12 +185,6 @@ impl SecretHandle {
         drop(self.held.lock().take());
         self.take_back(env)
     }
-
-    /// Whether the value is gone.
-    #[napi(getter)]
-    pub fn disposed(&self) -> bool {
-        self.held.lock().is_none()
-    }
 }
 
 /// A copy of a value that JavaScript sees as an `ArrayBuffer` until `close` wipes it.
