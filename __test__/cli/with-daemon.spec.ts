@@ -1,11 +1,13 @@
 // The command line with a daemon: the answers are those of the engine in process, byte for byte.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
 import { startHanging } from '../helpers/fake-daemon.js'
 import { checkBundle, createFileHome, createHome } from '../helpers/se.js'
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const onUnix = process.platform === 'win32' ? test.skip : test
 
 test.before(checkBundle)
@@ -66,6 +68,68 @@ onUnix('get, run and env through the daemon do what they do without', async (t) 
     t.deepEqual(daemon, inProcess, `se ${command} ${args.join(' ')}`)
   }
   t.true(lines.length > cases.length, 'the daemon was asked')
+})
+
+/** A plugin that stays: facts in many scripts, times with and without fractions, and failures of its own. */
+const TYPED = `
+import { AccessError, definePlugin, runPlugin } from 'se-native'
+const facts = {
+  version: 'v2-é', metadata: { 'ключ': '値 🔑', note: 'a "b"\\n' },
+  createdAt: new Date('2020-01-02T03:04:05.678Z'), expiresAt: new Date('2999-12-31T23:59:59Z'),
+}
+await runPlugin(definePlugin({
+  name: 'typed', version: 'v1.0.0', pattern: 'typed/**',
+  getSecrets({ text }) {
+    if (text === 'typed/locked') throw new AccessError('SE_LOCKED', 'the vault is locked — “shut”', { hint: 'open it' })
+    if (text === 'typed/broken') throw new Error('of which nothing is told')
+    return text === 'typed/none' ? [] : [{ id: 'typed/facts', value: new Uint8Array([0, 255]), ...facts }, { id: 'typed/bare', value: '' }]
+  },
+}))
+`
+const LINES = `#!/bin/sh
+echo '{"id":"lines/facts","value":"ü","version":"7","metadata":{"ключ":"値 🔑"},"createdAt":"2020-01-02T03:04:05.678Z","expiresAt":"2999-12-31T23:59:59+02:00"}'
+`
+
+onUnix('plugins of the configuration give the same facts and failures through the daemon and without', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const work = join(home.folder, 'work')
+  mkdirSync(join(work, 'node_modules'))
+  symlinkSync(root, join(work, 'node_modules/se-native'))
+  const [typed, lines] = [join(work, 'typed.mjs'), join(work, 'lines.sh')]
+  writeFileSync(typed, TYPED)
+  writeFileSync(lines, LINES, { mode: 0o755 })
+  const command = JSON.stringify([process.execPath, typed])
+  await startDaemon(t, {
+    home,
+    config:
+      `[plugins.typed]\ncommand = ${command}\npattern = "typed/**"\ntimeout_ms = 60000\n` +
+      `[plugins.lines]\ncommand = ${JSON.stringify(lines)}\nprotocol = "lines"\npattern = "lines/**"\n`,
+  })
+  const answered = async (...args: string[]) => {
+    const { stdout, ...ended } = await home.se(args)
+    const { resolvedAt, ...facts } = JSON.parse(stdout.toString() || '{}') as Record<string, unknown>
+    return { ...ended, facts, resolved: typeof resolvedAt }
+  }
+  const told: Record<string, Awaited<ReturnType<typeof answered>>> = {}
+  for (const id of ['typed/facts', 'typed/bare', 'typed/locked', 'typed/broken', 'typed/none', 'lines/facts']) {
+    told[id] = await answered('get', id, '--json', '--reveal')
+    t.deepEqual(told[id], await answered('get', id, '--json', '--reveal', '--no-daemon'), id)
+  }
+  t.like(told['typed/facts']?.facts, {
+    version: 'v2-é',
+    metadata: { ключ: '値 🔑', note: 'a "b"\n' },
+    createdAt: '2020-01-02T03:04:05.678Z',
+    expiresAt: '2999-12-31T23:59:59.000Z',
+    valueBase64: 'AP8=',
+  })
+  t.like(told['lines/facts']?.facts, {
+    version: '7',
+    metadata: { ключ: '値 🔑' },
+    expiresAt: '2999-12-31T21:59:59.000Z',
+  })
+  t.regex(told['typed/locked']?.stderr ?? '', /the vault is locked — “shut”\nhint: open it\n$/)
+  t.is(told['typed/locked']?.status, 4)
+  t.notRegex(told['typed/broken']?.stderr ?? '', /of which nothing is told/)
 })
 
 onUnix('explain tells of both the same, and who says it', async (t) => {
