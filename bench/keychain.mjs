@@ -1,10 +1,12 @@
 // The keychain on Linux beside @napi-rs/keyring and keytar, on a gnome-keyring of its own (scripts/with-keyring.sh).
 // Needs `npm run build`, `npm install --prefix bench` (keytar builds with libsecret-1-dev) and secret-tool.
 // All read the same items: each carries the attributes of all three programs.
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { median } from './lib/processes.mjs'
 
@@ -85,10 +87,30 @@ function expect(actual, expected) {
   if (actual !== expected) throw new Error(`expected ${expected}, got ${actual}`)
 }
 
+/** A daemon on this keyring, and a client of it. */
+async function startDaemon(connect) {
+  const folder = mkdtempSync(join(tmpdir(), 'se-bench-'))
+  const [socket, config] = [join(folder, 'daemon.sock'), join(folder, 'config.toml')]
+  writeFileSync(config, `store = "keychain"\n[daemon]\naddresses = [${JSON.stringify(socket)}]\n`)
+  const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))
+  const env = { ...process.env, SE_CONFIG: config, XDG_STATE_HOME: folder }
+  const child = spawn(process.execPath, [cli, 'daemon', 'run'], { env, stdio: ['ignore', 'inherit', 'pipe'] })
+  await once(child.stderr, 'data') // the first line of its log: it has started
+  child.stderr.resume()
+  const client = await connect({ socket })
+  const stop = async () => {
+    await client.close()
+    child.kill()
+    await once(child, 'close')
+    rmSync(folder, { recursive: true })
+  }
+  return { client, stop }
+}
+
 async function inside(items, rounds) {
   const entry = new URL('../dist/index.js', import.meta.url)
   if (!existsSync(entry)) throw new Error('npm run build first')
-  const { openStore } = await import(entry.href)
+  const { connect, openStore } = await import(entry.href)
   const require = createRequire(import.meta.url)
   const { Entry, findCredentials } = require('@napi-rs/keyring')
   const keytar = require('keytar')
@@ -105,6 +127,12 @@ async function inside(items, rounds) {
   }
   const readOurs = async () => {
     const secret = await store.get(idOf(some()))
+    secret.dispose()
+    return secret.id.startsWith('bench/')
+  }
+  const daemon = await startDaemon(connect)
+  const readDaemon = async () => {
+    const [secret] = await daemon.client.getSecrets(idOf(some()))
     secret.dispose()
     return secret.id.startsWith('bench/')
   }
@@ -126,6 +154,7 @@ async function inside(items, rounds) {
     }
     next = 0
     await store.list('**')
+    for (const secret of await daemon.client.getSecrets('**')) secret.dispose() // the daemon has met them all, too
     return measure(
       [
         { task, name: against, run: readKeyring, check: is(true) },
@@ -152,6 +181,7 @@ async function inside(items, rounds) {
           check: is(1),
         },
         { task, name: 'store.get', run: readOurs, check: is(true), against, goal: 10 },
+        { task, name: 'through the daemon', run: readDaemon, check: is(true), against, goal: 10 },
       ],
       Math.max(rounds, 9),
       20,
@@ -232,6 +262,7 @@ async function inside(items, rounds) {
     ],
     Math.min(rounds, 3),
   )
+  await daemon.stop()
   await store.close()
   return [...few, ...many, ...list, ...batch]
 }
