@@ -214,6 +214,16 @@ test('before plugins are asked it is asked whether the caller may, with all its 
   t.is((await asking).length, 3)
 })
 
+test('what is like an id is named to whoever may ask for it, and to nobody else', async (t) => {
+  const plugins = [answering('p', '**', [], { listIds: () => ['team/token'] })]
+  const allowed = async (may: boolean): Promise<string | undefined> => {
+    const authorize = may ? async () => {} : () => Promise.reject(new AccessError('SE_ACCESS_DENIED', 'no'))
+    return (await createEngine({ plugins, authorize })).suggest('team/tokem')
+  }
+  t.is(await allowed(true), 'team/token')
+  t.is(await allowed(false), undefined)
+})
+
 test('who may not ask gets the refusal, and no plugin is asked', async (t) => {
   const held = new HeldPlugin('held')
   const refusals = [

@@ -95,7 +95,8 @@ export class Router implements LocalEngine {
         .filter(({ enabled, plugin }) => enabled && (only === undefined || only === plugin.name))
         .map((slot) => wait({ what: 'listing', begin: () => list(slot) }, limits).catch(() => [])),
     )
-    return nearest(id, lists.flat())
+    const found = nearest(id, lists.flat())
+    return found !== undefined && (await this.#mayKnow(found, requester, limits)) ? found : undefined
   }
 
   async listPlugins(): Promise<PluginInfo[]> {
@@ -147,6 +148,19 @@ export class Router implements LocalEngine {
     const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
     await request.ask(slots, round)
     return request.results()
+  }
+
+  /** Whether an id may be named to somebody: only to whoever may ask for it. Never rejects. */
+  async #mayKnow(id: string, requester: Requester, limits: WaitOptions): Promise<boolean> {
+    const authorize = this.#authorize
+    if (authorize === undefined) return true
+    const request = new Request([id])
+    const round = { requester, times: false, timeoutMs: this.#timeoutMs, deadlines: this.#deadlines }
+    const begin = () => checkAccess(authorize, request, round).then(() => true)
+    return wait({ what: 'asking for access', begin }, limits).catch((error: unknown) => {
+      request.abandon(error)
+      return false
+    })
   }
 
   #checkOpen(): void {
