@@ -189,7 +189,7 @@ class Running implements Daemon {
     const child = spawn(program, words, {
       env: { ...this.home.env, ...env },
       cwd: join(this.home.folder, 'work'),
-      stdio: ['ignore', 'inherit', stderr],
+      stdio: ['ignore', 'ignore', stderr],
     })
     const reader = createInterface({ input: child.stderr ?? Readable.from([]) })
     reader.on('line', (text) => {
