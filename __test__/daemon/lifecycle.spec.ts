@@ -260,6 +260,20 @@ test('a daemon that nobody asks ends by itself, where that is configured', async
   t.like(await daemon.logged('the daemon ends'), { reason: 'nobody has asked for a while' })
 })
 
+test('a daemon that is asked for what takes longer than its idle time answers before it ends', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const slow = `[plugins.slow]\ncommand = ["sh", "-c", "sleep 2; echo '{\\"id\\":\\"slow\\",\\"value\\":\\"v\\"}'"]\nprotocol = "lines"\n`
+  configureDaemon(home, {
+    config: `[daemon]\naddresses = [${JSON.stringify(homeAddress(home))}]\nidle_exit_seconds = 1\n${slow}`,
+  })
+  const daemon = await startDaemon(t, { home })
+  t.deepEqual(await values(daemon, 'slow'), ['v'])
+  t.is(await daemon.ended, 0)
+  const answered = daemon.lines.findIndex(({ outcome }) => outcome === 'answered')
+  const ends = daemon.lines.findIndex(({ message }) => message === 'the daemon ends')
+  t.true(answered >= 0 && answered < ends)
+})
+
 onLinux('a socket that systemd passes is served, and stays when the daemon ends', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'mine'], { stdin: 'mine' })

@@ -11,6 +11,12 @@ export interface Daemon extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** A daemon, for the process whose daemon it is. */
+export interface RunningDaemon extends Daemon {
+  /** How many requests are under way. */
+  readonly activeRequests: number
+}
+
 /** What a daemon is made of. */
 export interface DaemonOptions extends DaemonServerOptions {
   /** Sockets of its own. */
@@ -33,7 +39,7 @@ export interface OwnFacts {
 const DRAIN_MS = 20_000
 
 /** Begins to serve. */
-export function startDaemon(options: DaemonOptions): Daemon {
+export function startDaemon(options: DaemonOptions): RunningDaemon {
   const { listeners, passed = [], log } = options
   const server = createDaemonServer(options)
   for (const { fd } of [...passed, ...listeners]) server.listen(fd)
@@ -51,8 +57,11 @@ export function startDaemon(options: DaemonOptions): Daemon {
     await options.end?.()
     await server.close()
   }
-  const daemon: Daemon = {
+  const daemon: RunningDaemon = {
     addresses: [...passed, ...listeners].map(({ address }) => address),
+    get activeRequests() {
+      return server.activeRequests
+    },
     close() {
       closing ??= close()
       return closing

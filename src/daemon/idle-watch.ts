@@ -10,7 +10,7 @@ export class IdleWatch {
 
   /**
    * @param idleMs - How long nobody may have asked.
-   * @param isBusy - Whether something is under way that is no request, such as the session of a plugin.
+   * @param isBusy - Whether something is under way, such as a request or the session of a plugin.
    * @param onIdle - Called once.
    */
   constructor(idleMs: number, isBusy: () => boolean, onIdle: () => void) {

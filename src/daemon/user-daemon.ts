@@ -14,7 +14,7 @@ import { PluginStates } from '../plugin-host/plugin-states.js'
 import { VERSION } from '../version.js'
 import type { PassedSocket } from './activation.js'
 import { listenAddresses } from './addresses.js'
-import { type Daemon, leftFacts, type OwnFacts, startDaemon } from './daemon.js'
+import { leftFacts, type OwnFacts, type RunningDaemon, startDaemon } from './daemon.js'
 import { HeldStore } from './held-store.js'
 import { IdleWatch } from './idle-watch.js'
 import { closeListeners, type Listening, listenOnAll } from './listen.js'
@@ -48,7 +48,7 @@ export class UserDaemon {
   #store!: HeldStore
   #engine!: LocalEngine
   #hosted: readonly HostedPlugin[] = []
-  #daemon!: Daemon
+  #daemon!: RunningDaemon
   #reloading: Promise<void> | undefined
   #changing: Promise<void> = Promise.resolve()
 
@@ -116,7 +116,7 @@ export class UserDaemon {
     const states = new PluginStates(config.paths.pluginStateFile)
     const hijack = hijackHandler(this.#engine, this.#log, { gate: this.#gate, states })
     const idleMs = (config.daemon.idleExitSeconds ?? 0) * 1000
-    const busy = (): boolean => sessions > 0
+    const busy = (): boolean => sessions > 0 || this.#daemon.activeRequests > 0
     const idle = idleMs > 0 ? new IdleWatch(idleMs, busy, onIdle) : undefined
     const describe = (): DaemonDescription & OwnFacts => ({
       version: `v${VERSION}`,
