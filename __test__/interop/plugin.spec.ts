@@ -272,3 +272,23 @@ test('a plugin that has ended its session when the daemon stops dials the next o
   await plugin.line(/^registered$/)
   t.deepEqual(await ids(daemon, 'vault/a'), ['vault/a'])
 })
+
+test('a plugin that dials is disabled for the next daemon, too, until it is enabled', async (t) => {
+  const daemon = await startDaemon(t)
+  const plugin = await dial(t, daemon, ['-reconnect'])
+  t.is((await goClient(['-socket', daemon.socket, 'disable', 'vault'])).error, undefined)
+  t.deepEqual(await ids(daemon, 'vault/a'), ['not_found'])
+  await daemon.restart()
+  await plugin.line(/^registered$/)
+  t.like((await listed(daemon))[0], { name: 'vault', disabled: true })
+  t.deepEqual(await ids(daemon, 'vault/a'), ['not_found'])
+  t.is((await goClient(['-socket', daemon.socket, 'enable', 'vault'])).error, undefined)
+  t.deepEqual(await ids(daemon, 'vault/a'), ['vault/a'])
+  await daemon.restart()
+  await plugin.line(/^registered$/)
+  t.deepEqual(await ids(daemon, 'vault/a'), ['vault/a'])
+  t.deepEqual(
+    plugin.lines.filter((line) => line.startsWith('asked')),
+    ['asked vault/a'],
+  )
+})
