@@ -149,7 +149,8 @@ class Printed {
         this.#add(chunk)
         chunk.fill(0)
       }
-    } catch {
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
       this.isHeld = true
     }
   }
