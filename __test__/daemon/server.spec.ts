@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import test from 'ava'
 import type { DaemonLimits } from '../../src/daemon/limits.js'
 import { definePlugin, type Plugin, type PluginContext } from '../../src/engine/plugin.js'
+import { createError } from '../../src/errors/secrets-error.js'
 import {
   type Answer,
   ask,
@@ -533,6 +534,25 @@ for (const [name, request, status] of [
     t.is(split(await caller.end()).status, status)
   })
 }
+
+test('a status that HTTP has no words for is written as Node writes it', async (t) => {
+  const plugin = definePlugin({
+    name: 'gone',
+    version: 'v1.0.0',
+    pattern: '**',
+    getSecrets: () => {
+      throw createError('SE_ABORTED', 'given up')
+    },
+  })
+  const { path } = await startServer(t.teardown, [plugin])
+  for (const headers of [[], ['X-Other: 1']]) {
+    const caller = new RawCaller(path)
+    caller.socket.write(rawRequest('a/b', headers))
+    await caller.expect(/^HTTP\/1.1 499 unknown\r\n/)
+    caller.socket.destroy()
+  }
+  t.pass()
+})
 
 test('the connection of a session that was refused is gone, whether its caller closes it or not', async (t) => {
   const { path, server } = await startServer(t.teardown)

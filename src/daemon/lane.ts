@@ -99,7 +99,7 @@ export class LaneCall extends Call {
 
   protected write({ status, headers, body, last }: WholeAnswer): void {
     const { socket } = this.connection
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nDate: ${date()}\r\n`
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\nDate: ${date()}\r\n`
     for (let n = 0; n < headers.length; n += 2) head += `${headers[n]}: ${headers[n + 1]}\r\n`
     const seconds = Math.floor(this.host.limits.keepAliveTimeoutMs / 1000)
     head += last ? 'Connection: close\r\n\r\n' : `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n`
