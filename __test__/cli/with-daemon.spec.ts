@@ -159,6 +159,30 @@ onUnix('what is disabled in the daemon is disabled without it', async (t) => {
   for (const flags of [[], ['--no-daemon']]) t.is((await home.se(['get', 'clock/zero', ...flags])).status, 3, flags[0])
 })
 
+onUnix('SE_SOCKET names the daemon that is asked, and is never passed over', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  await home.ok(['set', 'a/b'], { stdin: 'hunter2' })
+  const other = join(home.folder, 'run/other.sock')
+  await startDaemon(t, { home, addresses: [other] })
+  const says = async (env: NodeJS.ProcessEnv, ...flags: string[]): Promise<string | undefined> =>
+    / says (.*)\n/.exec(await home.ok(['explain', 'a/b', ...flags], { env }))?.[1]
+  t.is(await says({}), 'this process')
+  t.is(await says({ SE_SOCKET: other }), `the daemon at ${other}`)
+  t.is(await says({ SE_SOCKET: other }, '--no-daemon'), 'this process')
+  const nobody = join(home.folder, 'run/nobody.sock')
+  for (const args of [
+    ['get', 'a/b', '--reveal'],
+    ['run', '-e', 'X=se://a/b', '--', 'true'],
+    ['explain', 'a/b'],
+  ]) {
+    const { status, stdout, stderr } = await home.se(args, { env: { SE_SOCKET: nobody } })
+    t.is(stdout.toString(), '', args[0])
+    t.is(status, args[0] === 'run' ? 125 : 5, args[0])
+    t.true(stderr.includes(nobody), stderr)
+  }
+  t.is(await home.ok(['get', 'a/b', '--reveal', '--no-daemon'], { env: { SE_SOCKET: nobody } }), 'hunter2')
+})
+
 onUnix('a daemon that hangs is an error that says what to do, and --no-daemon asks without it', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a/b'], { stdin: 'hunter2' })

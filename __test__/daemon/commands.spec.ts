@@ -13,6 +13,7 @@ import { configFile, configureDaemon, homeAddress, startDaemon } from '../helper
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
 
 const test = (process.platform === 'win32' ? anyTest.skip : anyTest) as TestFn
+const onLinux = (process.platform === 'linux' ? test : test.skip) as TestFn
 
 test.before(checkBundle)
 
@@ -145,8 +146,7 @@ test('logs --follow shows what is added, over a change of files', async (t) => {
   t.is((await lines.next()).value, '{"n":4}')
 })
 
-test('stop ends a daemon whose socket was made by a service manager', async (t) => {
-  if (process.platform !== 'linux') return t.pass()
+onLinux('stop ends a daemon whose socket was made by a service manager', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   const passed = join(home.folder, 'run/passed.sock')
   const activate = fileURLToPath(new URL('../fixtures/hold-and-activate.py', import.meta.url))
@@ -157,8 +157,7 @@ test('stop ends a daemon whose socket was made by a service manager', async (t) 
   t.is(await daemon.ended, 0)
 })
 
-test('a daemon that hangs is ended by its signal when it goes on', async (t) => {
-  if (process.platform !== 'linux') return t.pass()
+onLinux('a daemon that hangs is ended by its signal when it goes on', async (t) => {
   const home = await createDaemonHome(t)
   await home.ok(['daemon', 'start'])
   const { pid } = await status(home)
