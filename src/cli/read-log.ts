@@ -1,5 +1,5 @@
 /** Reads the daemon's log: its end, and what is added to it. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync, watchFile } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 
 /** How often a file that is followed is looked at. */
 const LOOK_MS = 250
@@ -30,9 +30,9 @@ export function followLog(file: string, end: number, show: (line: string) => voi
   let fd = open(file)
   let place = end
   let rest = Buffer.alloc(0)
+  const chunk = Buffer.alloc(CHUNK_BYTES)
   const readOn = (): void => {
     if (fd === undefined) return
-    const chunk = Buffer.alloc(CHUNK_BYTES)
     for (let length = 1; length > 0; ) {
       length = readSync(fd, chunk, 0, chunk.length, place)
       place += length
@@ -53,9 +53,12 @@ export function followLog(file: string, end: number, show: (line: string) => voi
         rest = Buffer.alloc(0)
         readOn()
       }
-      if (!goOn()) settle()
+      if (goOn()) return
+      clearInterval(timer)
+      settle()
     }
-    watchFile(file, { interval: LOOK_MS }, look)
+    // Not watchFile: what is added between the first look and its own first one would never be told.
+    const timer = setInterval(look, LOOK_MS)
     look()
   })
 }
