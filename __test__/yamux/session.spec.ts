@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { Duplex } from 'node:stream'
 import test from 'ava'
 import { SecretsError } from '../../src/errors/secrets-error.js'
 import { ACK, DATA, FIN, GO_AWAY, header, PING, RST, SYN, WINDOW_BYTES, WINDOW_UPDATE } from '../../src/yamux/frame.js'
@@ -281,4 +282,18 @@ test('64 MiB through a slow reader arrive whole', async (t) => {
   }
   await writing
   t.is(got.digest('hex'), sent.digest('hex'))
+})
+
+test('what came with the frame that ended a session opens no stream', async (t) => {
+  const socket = new Duplex({ read() {}, write() {} }) // takes no answer
+  const streams: unknown[] = []
+  const session = new YamuxSession(socket, 'server', { onStream: (stream) => streams.push(stream) })
+  const pings = Array.from({ length: 30_000 }, (_, id) => header(PING, SYN, 0, id))
+  socket.push(Buffer.concat([...pings, header(WINDOW_UPDATE, SYN, 1, 0)]))
+  t.is(
+    (await session.closed)?.message,
+    'the other side of a plugin session broke the yamux protocol: it does not read what it asks for',
+  )
+  t.deepEqual(streams, [])
+  t.is(session.streams, 0)
 })

@@ -169,7 +169,9 @@ export class YamuxSession {
   #sink(): FrameSink {
     return {
       onFrame: (type, flags, id, length) => {
-        if (type === PING) this.#onPing(flags, length)
+        // What came in one piece with the frame that ended the session.
+        if (this.#ended !== undefined) this.#receiver = undefined
+        else if (type === PING) this.#onPing(flags, length)
         else if (type === GO_AWAY) this.#onGoAway(length)
         else this.#onStreamFrame(type, flags, id, length)
       },
