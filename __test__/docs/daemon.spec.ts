@@ -130,3 +130,10 @@ withCurl('curl gets the fields and the error that docs/wire.md shows', async (t)
   const [detail] = details as { type: string }[]
   t.is(detail?.type, 'senative.engine.v1.Failure')
 })
+
+test('the modules that docs/wire.md names are those that the tests build with', (t) => {
+  const needed = readFileSync(new URL('../go/go.mod', import.meta.url), 'utf8')
+  const versions = [...needed.matchAll(/github\.com\/docker\/secrets-engine\/(client|plugin) (v\S+)/g)]
+  t.is(versions.length, 2)
+  for (const [, module, version] of versions) t.true(wirePage.includes(`\`${module}\` ${version}`), module)
+})
