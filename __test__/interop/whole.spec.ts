@@ -104,10 +104,10 @@ test('a pattern is answered by keychain, TypeScript and Go alike for everybody w
   same(t, await everywhere(daemon, program), [KEYCHAIN, SCRIPT])
   const { plugins = [] } = await goClient(['-socket', daemon.socket, 'list'])
   t.is(plugins.find(({ name }) => name === 'golang')?.disabled, true)
-  const { outcomes } = JSON.parse(await home.ok(['explain', 'se://app/**', '--json'])) as {
-    outcomes: { plugin: string; status: string }[]
+  const { plugins: asked } = JSON.parse(await home.ok(['explain', 'se://app/**', '--json'])) as {
+    plugins: { plugin: string; status: string }[]
   }
-  t.is(outcomes.find(({ plugin: name }) => name === 'golang')?.status, 'not asked: disabled')
+  t.is(asked.find(({ plugin: name }) => name === 'golang')?.status, 'not asked: disabled')
 
   await goClient(['-socket', daemon.socket, 'enable', 'golang'])
   same(t, await everywhere(daemon, program), [KEYCHAIN, GO, SCRIPT])
