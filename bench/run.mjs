@@ -26,7 +26,7 @@ the row "of that" shows, and no client can spare the search. A listing that is w
 
 const SESSION_NOTE = `A request is a stream of its own, as Docker’s protocol wants it: opened with the request in one frame, accepted, answered,
 closed by both. In the plugin's process node:http reads it and an engine of one plugin answers, in ours the answer is read by hand and wiped.
-Half of the time is the plugin's process, which for each stream makes what node:http makes for each connection.`
+About three quarters of the CPU time are the plugin's process, which for each stream makes what node:http makes for each connection.`
 
 const DAEMON_NAMES = {
   echo: 'bare node:http, which knows the answer',
