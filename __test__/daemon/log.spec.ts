@@ -58,6 +58,10 @@ function folderFor(t: ExecutionContext): string {
   return folder
 }
 
+// The log keeps no process alive. Here something must, or the last test to run waits for what never comes.
+const alive = setInterval(() => {}, 1000)
+test.after.always(() => clearInterval(alive))
+
 test('a request is one line with who asked for what, what came of it, and how long it took', async (t) => {
   const { target, lines } = memory()
   const log = createLog(target)
