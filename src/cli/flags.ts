@@ -25,6 +25,21 @@ export const METADATA_FLAG: Flag = {
   summary: 'keep a fact beside the value; it is not secret',
 }
 
+/** How many lines of a log are shown unless told otherwise. */
+export const LOG_LINES = 50
+
+/** How much of a log is shown. */
+export const LOG_FLAGS: readonly Flag[] = [
+  {
+    name: 'lines',
+    short: 'n',
+    value: 'COUNT',
+    integer: { min: 0, max: 1_000_000 },
+    summary: `how many of the last lines; ${LOG_LINES} by default`,
+  },
+  { name: 'follow', summary: 'go on with what is written from now on, until Ctrl-C' },
+]
+
 /** What is said to several arguments where a pattern is wanted. */
 export const QUOTE_PATTERN = 'put quotes around a pattern: the shell replaces it by the files that it matches'
 

@@ -1,15 +1,34 @@
-/** Reads the daemon's log: its end, and what is added to it. */
+/** Shows a log, of the daemon or of a plugin: its end, and what is added to it. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { printable } from './columns.js'
+import type { Context } from './command.js'
+import { LOG_LINES } from './flags.js'
 
 /** How often a file that is followed is looked at. */
 const LOOK_MS = 250
 const CHUNK_BYTES = 64 << 10
 
 /**
+ * Prints what LOG_FLAGS ask for of a log.
+ * @param older - Where its older part is.
+ * @param file - The log, which need not be there.
+ */
+export async function showLog(
+  { flags, stdout }: Pick<Context, 'flags' | 'stdout'>,
+  older: string,
+  file: string,
+): Promise<void> {
+  const show = (line: string): void => stdout.write(`${stdout.isTerminal ? printable(line) : line}\n`)
+  const { lines, end } = lastLines([older, file], flags.integer('lines') ?? LOG_LINES)
+  for (const line of lines) show(line)
+  if (flags.has('follow')) await followLog(file, end, show, () => stdout.failure === undefined)
+}
+
+/**
  * The last lines of several files, the oldest first; one that is not there counts as empty.
  * @returns the lines, and where the last file ended.
  */
-export function lastLines(files: readonly string[], count: number): { lines: string[]; end: number } {
+function lastLines(files: readonly string[], count: number): { lines: string[]; end: number } {
   let end = 0
   const texts = files.map((file) => {
     const bytes = readIfThere(file)
@@ -25,7 +44,7 @@ export function lastLines(files: readonly string[], count: number): { lines: str
  * Shows each line that is added to a file, which may be replaced by a new one. Does not end by itself.
  * @param end - Where to begin.
  */
-export function followLog(file: string, end: number, show: (line: string) => void, goOn: () => boolean): Promise<void> {
+function followLog(file: string, end: number, show: (line: string) => void, goOn: () => boolean): Promise<void> {
   const ino = (): number => statSync(file, { throwIfNoEntry: false })?.ino ?? 0
   let fd = open(file)
   let place = end
