@@ -1,3 +1,5 @@
+import { now } from '../engine/deadlines.js'
+
 /** Time, as far as plugins are started, ended and waited for by it. Tests have a clock of their own. */
 export interface Clock {
   /** Milliseconds that only grow. */
@@ -8,10 +10,7 @@ export interface Clock {
 
 /** The clock on the wall. */
 export const systemClock: Clock = {
-  now() {
-    const [seconds, nanoseconds] = process.hrtime()
-    return seconds * 1000 + nanoseconds / 1e6
-  },
+  now,
   after(ms, fn) {
     const timer = setTimeout(fn, ms).unref()
     return () => clearTimeout(timer)
