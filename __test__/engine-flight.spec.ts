@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type Asking, createEngine, definePlugin, PluginError, Secret, type SecretsError } from '../src/index.js'
-import { HeldPlugin, settled, shown } from './helpers/plugins.js'
+import { createEngine, definePlugin, PluginError, Secret, type SecretsError } from '../src/index.js'
+import { type Asking, ask, HeldPlugin, settled, shown } from './helpers/plugins.js'
 
 test('equal requests in flight share one call, whoever asks, and each gets secrets of its own', async (t) => {
   const held = new HeldPlugin('held')
@@ -103,7 +103,7 @@ test('a caller that leaves does not cancel the call for others; the last one tha
 test('a signal that is looked at after the call was abandoned is aborted', async (t) => {
   const held = new HeldPlugin('held')
   const engine = await createEngine({ plugins: [held.plugin] })
-  const asking = engine.ask(['a'])
+  const asking = ask(engine, ['a'])
   asking.abandon(new Error('gone'))
   const error = (await t.throwsAsync(asking.results, { code: 'SE_ABORTED' })) as SecretsError
   t.is((error.cause as Error).message, 'gone')
@@ -117,7 +117,7 @@ test('a batch that is abandoned after its results came is no longer the engineâ€
       definePlugin({ name: 'p', version: 'v1.0.0', pattern: '**', getSecrets: () => [{ id: 'a', value: 'v' }] }),
     ],
   })
-  const asking = engine.ask(['a'])
+  const asking = ask(engine, ['a'])
   const [result] = await asking.results
   asking.abandon(new Error('late'))
   t.is(result?.secrets[0]?.text(), 'v')
@@ -183,7 +183,7 @@ test('whoever comes and leaves in whatever order, those who stay have their secr
     const asked: { patterns: string[]; asking: Asking }[] = []
     for (const one of steps) {
       const before = held.calls.length
-      if (one.kind === 'ask') asked.push({ patterns: one.patterns, asking: engine.ask(one.patterns) })
+      if (one.kind === 'ask') asked.push({ patterns: one.patterns, asking: ask(engine, one.patterns) })
       for (let n = before; n < held.calls.length; n++) open.add(n)
       const someone = one.kind === 'leave' ? asked[one.which % Math.max(asked.length, 1)] : undefined
       if (someone !== undefined) {

@@ -14,7 +14,7 @@ import {
   StoreError,
 } from '../src/index.js'
 import { Canary, createTestStore } from '../src/testing/index.js'
-import { answering, HeldPlugin, keptLog, settled, shown } from './helpers/plugins.js'
+import { answering, ask, HeldPlugin, keptLog, settled, shown } from './helpers/plugins.js'
 
 test('a request ends at the latest deadline, each plugin has its own, and what others answered is there', async (t) => {
   const plugins = [
@@ -254,7 +254,7 @@ test('who leaves while it is asked whether it may ends that, too', async (t) => 
       return new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)))
     },
   })
-  const asking = engine.ask(['a'])
+  const asking = ask(engine, ['a'])
   asking.abandon(new Error('gone'))
   await t.throwsAsync(asking.results)
   t.true(signal?.aborted)

@@ -10,7 +10,6 @@ export { type Daemon, type ServeOptions, serve } from './daemon/serve.js'
 export type { AccessContext, Authorize } from './engine/access.js'
 export { createEngine, type EngineOptions } from './engine/create-engine.js'
 export type {
-  Asking,
   AskOptions,
   Engine,
   ExplainedSecret,
@@ -24,6 +23,7 @@ export type {
   PluginOutcome,
   PluginStatus,
   RequestOptions,
+  Settled,
 } from './engine/engine.js'
 export type { Policy } from './engine/pick.js'
 export {

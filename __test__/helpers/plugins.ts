@@ -1,6 +1,8 @@
 import {
   type Answer,
   definePlugin,
+  type LocalEngine,
+  type PatternResult,
   type Plugin,
   type PluginContext,
   type PluginDefinition,
@@ -86,4 +88,19 @@ export function keptLog(): { readonly lines: string[]; readonly log: PluginLogge
 /** Resolves when all that is ready has run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A batch that is being asked. */
+export interface Asking {
+  readonly results: Promise<PatternResult[]>
+  abandon(reason: unknown): void
+}
+
+/** Asks an engine as the daemon does. */
+export function ask(engine: LocalEngine, patterns: readonly string[]): Asking {
+  let abandon: Asking['abandon'] = () => {}
+  const results = new Promise<PatternResult[]>((answered, failed) => {
+    abandon = engine.ask(patterns, {}, { answered, failed })
+  })
+  return { results, abandon }
 }

@@ -6,9 +6,9 @@ import { type Brought, copiesOf, failed, wipe } from './brought.js'
 import { CallContext } from './call-context.js'
 import { type Deadlines, type Due, now } from './deadlines.js'
 import { failureOf, tooSlow } from './failure.js'
-import type { Answer, Requester } from './plugin.js'
+import type { Answer, Answers, Requester } from './plugin.js'
 import { keyOf, type Slot } from './slot.js'
-import { take, wipeAnswers } from './take.js'
+import { type Taken, take, wipeAnswers } from './take.js'
 
 /** Who waits for a call. */
 export interface Passenger {
@@ -73,7 +73,7 @@ export class Call implements Due {
     this.at = this.#began + this.#limitMs
     this.#context = new CallContext(slot.log, round.requester, round.times)
     slot.begin(this)
-    void this.#run()
+    this.#ask(patterns.map((_, row) => row))
   }
 
   /** The row of a key that is one of its own. */
@@ -110,44 +110,70 @@ export class Call implements Due {
     const failure = tooSlow(this.#slot.plugin, this.#limitMs)
     this.#slot.log.debug('the plugin took too long', { pattern: this.#text, timeoutMs: this.#limitMs })
     this.#patterns.forEach((_, row) => this.#fail(row, failure))
-    void this.#land()
+    this.#land()
     this.#context.abort(failure)
   }
 
-  /** Asks, once more without the patterns to which a failing id belongs: one bad item hides no other. Never rejects. */
-  async #run(): Promise<void> {
-    const { plugin } = this.#slot
-    let rows = this.#patterns.map((_, row) => row)
-    while (rows.length > 0) {
-      const patterns = rows.map((row) => this.#patterns[row] as Pattern)
-      try {
-        this.#round.deadlines.add(this)
-        const answers = [...(await this.#answers(patterns))]
-        if (this.#over) return wipeAnswers(answers)
-        this.#round.deadlines.delete(this)
-        const latencyMs = now() - this.#began
-        const { lists, dropped } = await take(plugin.name, this.own, patterns, answers)
-        if (this.#over) return wipe(lists.flat())
-        this.#report(dropped)
-        const shown = dropped.slice(0, SHOWN_STRAYS).map(shortened)
-        rows.forEach((row, n) => {
-          this.#brought[row] = { secrets: lists[n] ?? [], dropped: shown, failure: undefined, latencyMs, cached: false }
-        })
-        rows = []
-      } catch (error) {
-        if (this.#over) return
-        const failure = failureOf(plugin, error)
-        this.#slot.log.debug('the plugin failed', { pattern: this.#text, code: failure.code })
-        rows = this.#blame(rows, failure)
-      }
+  // By callbacks: a chain of promises would cost more than all the rest of a call.
+  #ask(rows: readonly number[]): void {
+    const patterns =
+      rows.length === this.#patterns.length ? this.#patterns : rows.map((row) => this.#patterns[row] as Pattern)
+    let answers: Answers
+    try {
+      answers = this.#answers(patterns)
+      if (isPromise(answers)) this.#round.deadlines.add(this)
+    } catch (error) {
+      answers = Promise.reject(error)
     }
-    await this.#land()
+    // Also what is there at once is shared with whoever asks for the same before the next turn.
+    Promise.resolve(answers).then(
+      (came) => this.#came(rows, patterns, came),
+      (error: unknown) => this.#failed(rows, error),
+    )
   }
 
-  async #answers(patterns: readonly Pattern[]): Promise<Iterable<Answer>> {
+  #answers(patterns: readonly Pattern[]): Answers {
     const { plugin } = this.#slot
     if (plugin.getMany === undefined) return plugin.getSecrets(patterns[0] as Pattern, this.#context)
     return plugin.getMany(patterns, this.#context)
+  }
+
+  #came(rows: readonly number[], patterns: readonly Pattern[], came: Iterable<Answer>): void {
+    const latencyMs = now() - this.#began
+    let taken: Taken | Promise<Taken>
+    try {
+      const answers = [...came]
+      if (this.#over) return wipeAnswers(answers)
+      this.#round.deadlines.delete(this)
+      taken = take(this.#slot.plugin.name, this.own, patterns, answers)
+    } catch (error) {
+      return this.#failed(rows, error)
+    }
+    if (!(taken instanceof Promise)) return this.#took(rows, taken, latencyMs)
+    taken.then(
+      (all) => this.#took(rows, all, latencyMs),
+      (error: unknown) => this.#failed(rows, error),
+    )
+  }
+
+  #took(rows: readonly number[], { lists, dropped }: Taken, latencyMs: number): void {
+    if (this.#over) return wipe(lists.flat())
+    this.#report(dropped)
+    const shown = dropped.length === 0 ? dropped : dropped.slice(0, SHOWN_STRAYS).map(shortened)
+    rows.forEach((row, n) => {
+      this.#brought[row] = { secrets: lists[n] ?? [], dropped: shown, failure: undefined, latencyMs, cached: false }
+    })
+    this.#land()
+  }
+
+  /** Asks once more without the patterns to which a failing id belongs: one bad item hides no other. */
+  #failed(rows: readonly number[], error: unknown): void {
+    if (this.#over) return
+    const failure = failureOf(this.#slot.plugin, error)
+    this.#slot.log.debug('the plugin failed', { pattern: this.#text, code: failure.code })
+    const others = this.#blame(rows, failure)
+    if (others.length === 0) this.#land()
+    else this.#ask(others)
   }
 
   /** Lets rows fail: those whose pattern matches the id that the failure names, or all. @returns the others. */
@@ -181,20 +207,32 @@ export class Call implements Due {
     this.#slot.end(this)
   }
 
-  /** Hands over: copies to all but the last, who gets the original. */
-  async #land(): Promise<void> {
+  /** Hands over. */
+  #land(): void {
     this.#keep()
     this.#end()
+    const [ticket] = this.#tickets
+    if (ticket === undefined || this.#tickets.length > 1 || ticket.rows.length < this.#patterns.length)
+      void this.#share()
+    else ticket.passenger.deliver(ticket, ticket.rows.length === 1 ? this.#brought : this.#broughtFor(ticket))
+  }
+
+  /** Hands over copies to all but the last, who gets the original, and wipes what nobody waits for. */
+  async #share(): Promise<void> {
     const tickets = this.#tickets
     let taken: readonly number[] = []
     for (let ticket = tickets.shift(); ticket !== undefined; ticket = tickets.shift()) {
-      const brought = ticket.rows.map((row) => this.#brought[row] as Brought)
+      const brought = this.#broughtFor(ticket)
       if (tickets.length === 0) taken = ticket.rows
       ticket.passenger.deliver(ticket, tickets.length === 0 ? brought : await this.#copies(brought))
     }
     if (taken.length === this.#patterns.length) return
     const kept = new Set(taken.flatMap((row) => this.#brought[row]?.secrets ?? []))
     wipe(this.#brought.flatMap(({ secrets }) => secrets.filter((secret) => !kept.has(secret))))
+  }
+
+  #broughtFor({ rows }: Ticket): Brought[] {
+    return rows.map((row) => this.#brought[row] as Brought)
   }
 
   async #copies(brought: readonly Brought[]): Promise<readonly Brought[]> {
@@ -218,6 +256,10 @@ export class Call implements Due {
       // There was no memory for a copy: it is not kept, then.
     }
   }
+}
+
+function isPromise(answers: Answers): answers is Promise<Iterable<Answer>> {
+  return typeof (answers as Partial<Promise<unknown>> | undefined)?.then === 'function'
 }
 
 function shortened(id: string): string {

@@ -166,21 +166,22 @@ export interface Engine {
 /** Who asks, and whom. */
 export type AskOptions = Pick<RequestOptions, 'requester' | 'plugin' | 'times'>
 
-/** A batch that is being asked. */
-export interface Asking {
+/** What is told of a batch: one of the two is called, once, perhaps before `ask` returns. Neither may throw. */
+export interface Settled {
   /** The results, as of {@link Engine.getBatch}. */
-  readonly results: Promise<PatternResult[]>
-  /** Stops waiting: the results reject with `SE_ABORTED`, whose cause is the reason. After they came: nothing. */
-  abandon(reason: unknown): void
+  answered(results: PatternResult[]): void
+  /** As {@link Engine.getBatch} rejects. */
+  failed(error: unknown): void
 }
 
 /** An engine in this process, whose plugins may come and go. */
 export interface LocalEngine extends Engine {
   /**
-   * As {@link Engine.getBatch}, to be abandoned by a call: an `AbortSignal` costs more than all the rest of a request.
-   * @throws `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`.
+   * As {@link Engine.getBatch}, without promises and signals: they cost more than all the rest of a request.
+   * @returns what stops waiting: `settled` fails with `SE_ABORTED`, whose cause is the reason. After it was told: nothing.
+   * @throws `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`; `NotFoundError` `SE_NO_PLUGIN`. Nothing is told then.
    */
-  ask(patterns: readonly string[], options?: AskOptions): Asking
+  ask(patterns: readonly string[], options: AskOptions, settled: Settled): (reason: unknown) => void
   /** Adds a plugin. @throws `PluginError` `SE_PLUGIN_DUPLICATE`, `SE_PLUGIN_INVALID`; `SE_DISPOSED`. */
   addPlugin(plugin: Plugin): void
   /**

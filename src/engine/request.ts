@@ -31,7 +31,7 @@ export class Request implements Passenger {
   #pending = 0
   #abandoned: SecretsError | undefined
   #handedOver = false
-  #settle: { resolve(): void; reject(error: unknown): void } | undefined
+  #settled: (() => void) | undefined
 
   /** @throws `InvalidInputError` `SE_INVALID_PATTERN`. */
   constructor(texts: readonly string[]) {
@@ -54,20 +54,18 @@ export class Request implements Passenger {
 
   /**
    * Asks the plugins, all at once: joins calls that ask for the same, and begins what remains.
-   * @returns when each has answered or failed. @throws `SE_ABORTED` when it was abandoned.
+   * @param settled - Is called once, perhaps at once: each has answered or failed, or the request was abandoned.
    */
-  async ask(slots: readonly Slot[], round: Round): Promise<void> {
-    if (this.#abandoned === undefined) {
-      this.#asked = slots.map((slot) => {
-        return { slot, own: slot.plugin.parsedPattern, enabled: slot.enabled, sources: 0 }
-      })
-      this.#asked.forEach((asked, place) => asked.enabled && this.#board(asked, place * this.patterns.length, round))
-    }
-    if (this.#abandoned !== undefined) throw this.#abandoned
-    if (this.#pending === 0) return
-    await new Promise<void>((resolve, reject) => {
-      this.#settle = { resolve, reject }
+  ask(slots: readonly Slot[], round: Round, settled: () => void): void {
+    if (this.#abandoned !== undefined) return settled()
+    this.#settled = settled
+    this.#asked = slots.map((slot) => {
+      return { slot, own: slot.plugin.parsedPattern, enabled: slot.enabled, sources: 0 }
     })
+    for (const [place, asked] of this.#asked.entries()) {
+      if (asked.enabled) this.#board(asked, place * this.patterns.length, round)
+    }
+    if (this.#pending === 0) settled()
   }
 
   /** Takes what a call brought. */
@@ -77,7 +75,7 @@ export class Request implements Passenger {
       this.#cells[cell] = brought[n]
     })
     this.#pending--
-    if (this.#pending === 0) this.#settle?.resolve()
+    if (this.#pending === 0) this.#settled?.()
   }
 
   /** Leaves every call, and wipes what has come. Nothing, after the results were handed over. */
@@ -90,7 +88,7 @@ export class Request implements Passenger {
     this.onAbandon?.(reason)
     for (const ticket of this.#tickets) ticket.call.leave(ticket, reason)
     for (const brought of this.#cells) if (brought !== undefined) wipe(brought.secrets)
-    this.#settle?.reject(this.#abandoned)
+    this.#settled?.()
   }
 
   /** What came, for each text, also for one that is repeated. The secrets are the caller's from then on. @throws `SE_ABORTED`. */

@@ -5,7 +5,6 @@ import { type WaitOptions, wait } from '../wait.js'
 import { type Authorize, checkAccess } from './access.js'
 import { Deadlines } from './deadlines.js'
 import type {
-  Asking,
   AskOptions,
   ExplainOptions,
   Explanation,
@@ -13,6 +12,7 @@ import type {
   PatternResult,
   PluginInfo,
   RequestOptions,
+  Settled,
 } from './engine.js'
 import { explanationOf } from './explanation.js'
 import { failureOf } from './failure.js'
@@ -54,12 +54,14 @@ export class Router implements LocalEngine {
   async getBatch(patterns: readonly string[], options: RequestOptions = {}): Promise<PatternResult[]> {
     this.#checkOpen()
     const request = new Request(patterns)
-    if (options.signal === undefined && options.timeoutMs === undefined) return this.#answer(request, options)
+    const begin = () =>
+      new Promise<PatternResult[]>((answered, failed) => this.#answer(request, options, { answered, failed }))
+    if (options.signal === undefined && options.timeoutMs === undefined) return begin()
     const work = {
       get what() {
         return request.what
       },
-      begin: () => this.#answer(request, options),
+      begin,
     }
     return wait(work, options).catch((error: unknown) => {
       request.abandon(error)
@@ -67,10 +69,11 @@ export class Router implements LocalEngine {
     })
   }
 
-  ask(patterns: readonly string[], options: AskOptions = {}): Asking {
+  ask(patterns: readonly string[], options: AskOptions, settled: Settled): (reason: unknown) => void {
     this.#checkOpen()
     const request = new Request(patterns)
-    return { results: this.#answer(request, options), abandon: (reason) => request.abandon(reason) }
+    this.#answer(request, options, settled)
+    return (reason) => request.abandon(reason)
   }
 
   async explain(pattern: string, options: ExplainOptions = {}): Promise<Explanation> {
@@ -142,12 +145,14 @@ export class Router implements LocalEngine {
     await Promise.all(this.#registry.slots.map(closePlugin))
   }
 
-  async #answer(request: Request, { plugin, times, requester = this.#self }: AskOptions): Promise<PatternResult[]> {
+  #answer(request: Request, { plugin, times, requester = this.#self }: AskOptions, settled: Settled): void {
     const round = { requester, times: times === true, timeoutMs: this.#timeoutMs, deadlines: this.#deadlines }
-    if (this.#authorize !== undefined) await checkAccess(this.#authorize, request, round)
-    const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
-    await request.ask(slots, round)
-    return request.results()
+    const ask = () => {
+      const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
+      request.ask(slots, round, () => handOver(request, settled))
+    }
+    if (this.#authorize === undefined) ask()
+    else checkAccess(this.#authorize, request, round).then(ask).catch(settled.failed)
   }
 
   /** Whether an id may be named to somebody: only to whoever may ask for it. Never rejects. */
@@ -166,6 +171,16 @@ export class Router implements LocalEngine {
   #checkOpen(): void {
     if (this.#closed) throw createError('SE_DISPOSED', 'the engine was closed before')
   }
+}
+
+function handOver(request: Request, { answered, failed }: Settled): void {
+  let results: PatternResult[]
+  try {
+    results = request.results()
+  } catch (error) {
+    return failed(error)
+  }
+  answered(results)
 }
 
 async function closePlugin({ plugin }: Slot): Promise<void> {

@@ -17,37 +17,65 @@ export interface Taken {
 }
 
 /**
- * Takes the answers of a plugin. Large ones are taken in portions, so that others get their turn.
+ * Takes the answers of a plugin: at once when they are few, in portions when they are many, so that others get their turn.
  * @param plugin - Its name, which becomes that of the secrets.
  * @param own - The plugin's own pattern.
  * @param patterns - What it was asked for.
  * @throws for anything that is no answer; all are wiped then.
  */
-export async function take(
+export function take(
   plugin: string,
   own: Pattern,
   patterns: readonly Pattern[],
   answers: readonly Answer[],
-): Promise<Taken> {
-  const lists = patterns.map((): Secret[] => [])
-  const dropped: string[] = []
-  const rowsOf = rowsBy(patterns)
-  const resolvedAt = new Date()
+): Taken | Promise<Taken> {
+  const taking = new Taking(plugin, own, patterns)
   try {
     for (const { id } of answers) if (typeof id !== 'string') throw new TypeError('an answer has no id')
-    await inPortions(await byId(answers), (answer) => {
-      const rows = own.matches(answer.id) ? rowsOf(answer.id) : NONE
-      if (rows.length === 0) dropped.push(answer.id)
-      if (rows.length === 0 || isHidden(answer.id)) return wipeAnswers([answer])
-      const secret = secretFrom(answer, plugin, resolvedAt)
-      for (const row of rows) lists[row]?.push(secret)
-    })
+    const [only] = answers
+    if (answers.length > 1) return taking.takeMany(answers)
+    if (only !== undefined) taking.take(only)
+    return taking
   } catch (error) {
     wipeAnswers(answers)
-    wipe(lists.flat())
     throw error
   }
-  return { lists, dropped }
+}
+
+class Taking implements Taken {
+  readonly lists: Secret[][]
+  readonly dropped: string[] = []
+  readonly #plugin: string
+  readonly #own: Pattern
+  readonly #rowsOf: (id: string) => readonly number[]
+  readonly #resolvedAt = new Date()
+
+  constructor(plugin: string, own: Pattern, patterns: readonly Pattern[]) {
+    this.lists = patterns.map(() => [])
+    this.#plugin = plugin
+    this.#own = own
+    this.#rowsOf = rowsBy(patterns)
+  }
+
+  async takeMany(answers: readonly Answer[]): Promise<Taken> {
+    try {
+      await inPortions(await byId(answers), (answer) => this.take(answer))
+      return this
+    } catch (error) {
+      wipeAnswers(answers)
+      wipe(this.lists.flat())
+      throw error
+    }
+  }
+
+  take(answer: Answer): void {
+    const { id } = answer
+    const rows = this.#own.matches(id) ? this.#rowsOf(id) : NONE
+    if (rows.length === 0) this.dropped.push(id)
+    if (rows.length === 0 || isHidden(id)) return wipeAnswers([answer])
+    const secret = secretFrom(answer, this.#plugin, this.#resolvedAt)
+    for (const row of rows) this.lists[row]?.push(secret)
+  }
 }
 
 /** Wipes answers that nobody takes. */
@@ -68,7 +96,8 @@ function rowsBy(patterns: readonly Pattern[]): (id: string) => readonly number[]
 function secretFrom(answer: Answer, plugin: string, resolvedAt: Date): Secret {
   if (answer instanceof Secret) {
     if (answer.disposed) throw usedBefore(answer)
-    addFacts(answer, { plugin, resolvedAt: answer.resolvedAt ?? resolvedAt })
+    if (answer.plugin !== plugin || answer.resolvedAt === undefined)
+      addFacts(answer, { plugin, resolvedAt: answer.resolvedAt ?? resolvedAt })
     return answer
   }
   const { id, value, version, metadata, createdAt, expiresAt } = answer

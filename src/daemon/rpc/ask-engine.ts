@@ -1,35 +1,66 @@
-import type { AskOptions, LocalEngine, PatternResult } from '../../engine/engine.js'
+import type { AskOptions, LocalEngine, PatternResult, Settled } from '../../engine/engine.js'
 import { createError, type SecretsError } from '../../errors/secrets-error.js'
 import type { Call } from './call.js'
 
+/** What is asked beside the patterns. */
+export type Wanted = Omit<AskOptions, 'requester'>
+
+const ALL: Wanted = {}
+
 /**
  * Asks the engine for the caller, within the caller's limit, and until the caller goes away.
- * @throws `SE_TIMEOUT` after the caller's limit; `SE_INVALID_PATTERN`; as `engine.getBatch`.
+ * @param settled - As of `engine.ask`; fails with `SE_TIMEOUT` after the caller's limit.
+ * @throws `SE_TIMEOUT` for a limit of 0; as `engine.ask`.
  */
-export async function askEngine(
+export function askEngine(
   engine: LocalEngine,
   call: Call,
   patterns: readonly string[],
-  options: Omit<AskOptions, 'requester'> = {},
-): Promise<PatternResult[]> {
+  settled: Settled,
+  wanted: Wanted = ALL,
+): void {
   call.patterns = patterns
   const { timeoutMs } = call
   if (timeoutMs === 0) throw tooLate(timeoutMs)
-  const asking = engine.ask(patterns, { ...options, requester: call.connection.requester })
-  call.whenLeft(asking.abandon)
-  if (typeof timeoutMs !== 'number') return asking.results
+  const { plugin, times } = wanted
+  const { requester } = call.connection
+  if (typeof timeoutMs !== 'number') {
+    call.whenLeft(engine.ask(patterns, { requester, plugin, times }, settled))
+    return
+  }
   let late: SecretsError | undefined
   const timer = setTimeout(() => {
     late = tooLate(timeoutMs)
-    asking.abandon(late)
+    abandon(late)
   }, timeoutMs)
-  try {
-    return await asking.results
-  } catch (error) {
-    throw late ?? error
-  } finally {
-    clearTimeout(timer)
+  const limited: Settled = {
+    answered(results) {
+      clearTimeout(timer)
+      settled.answered(results)
+    },
+    failed(error) {
+      clearTimeout(timer)
+      settled.failed(late ?? error)
+    },
   }
+  let abandon: (reason: unknown) => void
+  try {
+    abandon = engine.ask(patterns, { requester, plugin, times }, limited)
+  } catch (error) {
+    clearTimeout(timer)
+    throw error
+  }
+  call.whenLeft(abandon)
+}
+
+/** The same as a promise. */
+export function resultsFor(
+  engine: LocalEngine,
+  call: Call,
+  patterns: readonly string[],
+  wanted?: Wanted,
+): Promise<PatternResult[]> {
+  return new Promise((answered, failed) => askEngine(engine, call, patterns, { answered, failed }, wanted))
 }
 
 function tooLate(timeoutMs: number): SecretsError {

@@ -5,7 +5,7 @@ import { native } from '../../native/load.js'
 import { unwrap } from '../../native/outcome.js'
 import { secretFromHandle } from '../../secret.js'
 import { limitExceeded } from '../limits.js'
-import { askEngine } from './ask-engine.js'
+import { resultsFor } from './ask-engine.js'
 import { answerBatch } from './batch-answer.js'
 import { readBody } from './body.js'
 import type { Route, Served } from './dispatch.js'
@@ -26,7 +26,7 @@ export function createEngineService(served: Served): [string, Route][] {
       const request = parse(body)
       const patterns = strings(request, 'patterns')
       if (patterns.length > MAX_PATTERNS) throw tooManyPatterns(patterns.length)
-      const results = await askEngine(engine, call, patterns, {
+      const results = await resultsFor(engine, call, patterns, {
         plugin: text(request, 'plugin'),
         times: flag(request, 'times'),
       })
