@@ -280,7 +280,9 @@ impl Worker {
                     return;
                 }
             }
-            self.poll();
+            if !self.poll() {
+                return;
+            }
         }
     }
 
@@ -415,20 +417,21 @@ impl Worker {
         self.kept.push(Kept { socket, until: Instant::now() + KEPT_FOR });
     }
 
-    /// Waits until something can be done, and does it.
-    fn poll(&mut self) {
+    /// Waits until something can be done, and does it. False: nothing can be waited for any more, so that going on would
+    /// only spin.
+    fn poll(&mut self) -> bool {
         let watch = |socket: &UnixStream, events| libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
         let mut polled = vec![watch(&self.woken, libc::POLLIN)];
         polled.extend(self.kept.iter().map(|kept| watch(&kept.socket, libc::POLLIN)));
         let kept = self.kept.len();
-        // A connection that is tried again later is a place that the system passes over.
-        polled.extend(self.open.iter().map(|exchange| match &exchange.state {
-            State::Open(connection) if connection.sent < exchange.request.as_bytes().len() => {
-                watch(&connection.socket, libc::POLLIN | libc::POLLOUT)
-            }
-            State::Open(connection) => watch(&connection.socket, libc::POLLIN),
-            _ => libc::pollfd { fd: -1, events: 0, revents: 0 },
-        }));
+        // One that is tried again later has no socket, and is left out: the system counts the places.
+        let mut places = Vec::with_capacity(self.open.len());
+        for (at, exchange) in self.open.iter().enumerate() {
+            let State::Open(connection) = &exchange.state else { continue };
+            let sending = connection.sent < exchange.request.as_bytes().len();
+            polled.push(watch(&connection.socket, if sending { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN }));
+            places.push(at);
+        }
         let timeout = self.next_time().map_or(-1, |time| {
             // Rounded up, so that the time has come when this returns.
             let left = time.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
@@ -436,22 +439,36 @@ impl Worker {
         });
         // SAFETY: the list is alive during the call, and as long as is said.
         let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, timeout) };
-        if ready <= 0 {
-            return;
+        if ready < 0 {
+            // Such as more sockets than the process may have since its limit was lowered.
+            return io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
         }
         let _in_use = keychain_core::in_use();
-        let readable = |one: &libc::pollfd| one.revents & (libc::POLLIN | libc::POLLHUP | libc::POLLERR) != 0;
-        if readable(&polled[0]) {
-            let mut bytes = [0; 64];
-            while matches!(self.woken.read(&mut bytes), Ok(64)) {}
+        if polled[0].revents != 0 && !self.hear() {
+            return false;
         }
         // What the daemon closed, or where it says something that nobody asked for.
-        let mut places = polled[1..=kept].iter();
-        self.kept.retain(|_| places.next().is_some_and(|place| place.revents == 0));
+        let mut idle = polled[1..=kept].iter();
+        self.kept.retain(|_| idle.next().is_some_and(|place| place.revents == 0));
         // From the end, since what is done with is taken out, and what is last takes its place.
-        for (at, one) in polled[1 + kept..].iter().enumerate().rev() {
+        for (at, one) in places.into_iter().zip(&polled[1 + kept..]).rev() {
             if one.revents != 0 {
-                self.advance(at, readable(one));
+                // Whatever is wrong with a connection, reading tells it.
+                self.advance(at, one.revents & !libc::POLLOUT != 0);
+            }
+        }
+        true
+    }
+
+    /// Takes what woke the thread. False: nothing will wake it again, since somebody closed the descriptor.
+    fn hear(&mut self) -> bool {
+        let mut bytes = [0; 64];
+        loop {
+            match self.woken.read(&mut bytes) {
+                Ok(64) => {}
+                Ok(count) => return count > 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
             }
         }
     }
