@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { createError } from '../../src/errors/secrets-error.js'
+import { createError, type SecretsError } from '../../src/errors/secrets-error.js'
 import { AccessError, definePlugin, runPlugin } from '../../src/index.js'
 import { native } from '../../src/native/load.js'
 import { unwrap } from '../../src/native/outcome.js'
+import { connectToEngine } from '../../src/session/dial.js'
 import { acceptSession, type PluginSession, type SessionOptions } from '../../src/session/plugin-session.js'
 import { Canary } from '../../src/testing/canary.js'
 import { connectErrorBody } from '../../src/wire/failure-detail.js'
@@ -227,6 +228,24 @@ test('where no daemon answers, the addresses are named', async (t) => {
     message: `no daemon answers at ${socket}`,
   })
 })
+
+if (process.platform === 'linux')
+  test('a daemon on which too many wait is busy, and is not passed over', async (t) => {
+    const socket = join(folderOf(t), 's')
+    const server = createServer().listen({ path: socket, backlog: 1 })
+    t.teardown(() => server.close())
+    // Nothing is accepted before this function waits for something.
+    const waiting: number[] = []
+    t.teardown(() => waiting.forEach(closeSync))
+    for (;;) {
+      const outcome = native().connectUnix(socket, process.getuid?.() ?? 0)
+      if (outcome.error !== undefined) break
+      waiting.push(unwrap(outcome))
+    }
+    const error = await t.throwsAsync(connectToEngine(socket), { code: 'SE_DAEMON_UNREACHABLE' })
+    t.is(error.message, `the daemon at ${socket} is busy: too many connections wait for it`)
+    t.regex((error as SecretsError).hint ?? '', /in a moment.*se daemon status/)
+  })
 
 if (process.platform === 'linux')
   test('an abstract address is dialled by its exact name', async (t) => {

@@ -28,8 +28,8 @@ const MAX_HEAD_BYTES = 64 * 1024
 /**
  * The connection of a plugin: the inherited one, where an engine launched it; else that to the first daemon that answers.
  * @param address - A path or `@name`; by default `SE_SOCKET`, else our daemon's address, then Docker's.
- * @throws `SE_INVALID_CONFIG` for a launch variable that is wrong; `SE_DAEMON_UNREACHABLE`; `SE_SOCKET_UNSAFE` when the other
- *   end is neither this user's nor root's; what the daemon refuses the plugin with.
+ * @throws `SE_INVALID_CONFIG` for a launch variable that is wrong; `SE_DAEMON_UNREACHABLE`, also for a daemon that is too
+ *   busy; `SE_SOCKET_UNSAFE` when the other end is neither this user's nor root's; what the daemon refuses the plugin with.
  */
 export async function connectToEngine(
   address: string | undefined,
@@ -97,11 +97,24 @@ function checkPeer(fd: number): number | undefined {
 
 /** Nothing when nobody listens there. */
 function connect(address: string): EngineConnection | undefined {
-  const outcome = native().connectUnix(address, process.getuid?.() ?? 0)
-  if (outcome.error?.code === 'SE_DAEMON_UNREACHABLE') return undefined
+  const uid = process.getuid?.() ?? 0
+  const outcome = native().connectUnix(address, uid)
+  if (outcome.error?.code === 'SE_DAEMON_UNREACHABLE') {
+    // It is not passed over for the next address.
+    if (unwrap(native().probeUnix(address, uid)) === 'listening') throw busy(address)
+    return undefined
+  }
   const fd = unwrap(outcome)
   const { pid } = unwrap(native().peerCredentials(fd))
   return { socket: socketOf(fd), launchedAs: undefined, timeoutMs: DEFAULT_TIMEOUT_MS, pid }
+}
+
+/** Somebody listens, and does not take connections as fast as they come. */
+function busy(address: string): SecretsError {
+  return createError('SE_DAEMON_UNREACHABLE', `the daemon at ${address} is busy: too many connections wait for it`, {
+    hint: 'start the plugin again in a moment; if it stays so, see what keeps the daemon with: se daemon status',
+    details: { address },
+  })
 }
 
 function socketOf(fd: number): Socket {
