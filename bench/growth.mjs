@@ -1,5 +1,5 @@
 // Whether a daemon grows: its memory and its descriptors before and after many requests, and before and after many plugins
-// that come, are asked once, and go, every second one in the middle of that. Linux. Needs `npm run build` before.
+// that come, are asked once, and go, every second one in the middle of that; and what it gives back after that. Linux. Needs `npm run build` before.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,8 +14,11 @@ const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))
 const CONNECTIONS = 16
 // What V8 leaves for later: repeated, the numbers go up and down by this.
 const NOISE_MB = 32
+// Of a daemon that has nothing to do.
+const GOAL_MB = 60
 
-/** The rows: what was done how often, with megabytes and descriptors before and after. The first is the idle daemon. */
+/** The rows: what was done how often, with megabytes and descriptors before and after. The first is the daemon that has
+ * just started, the last the one that gave memory back. */
 export async function bench({ requests = 100_000, reconnections = 1000 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'se-growth-'))
   const socket = join(folder, 'run/daemon.sock')
@@ -30,7 +33,7 @@ export async function bench({ requests = 100_000, reconnections = 1000 } = {}) {
   const daemon = spawn(process.execPath, [cli, 'daemon', 'run'], { env, stdio: ['ignore', 'ignore', 'ignore'] })
   try {
     while (!(await isAnswering(socket)));
-    const rows = [{ what: 'idle', count: 0, ...measure(daemon.pid), goalMB: 60 }]
+    const rows = [{ what: 'idle', ...measure(daemon.pid), goalMB: GOAL_MB }]
     const jobs = [
       ['requests', requests, () => ask(socket, requests)],
       ['plugins that come and go', reconnections, () => comeAndGo(socket, reconnections)],
@@ -44,6 +47,10 @@ export async function bench({ requests = 100_000, reconnections = 1000 } = {}) {
       for (let n = 0; n < 100 && measure(daemon.pid).descriptors > before.descriptors; n++) await sleep(20)
       rows.push({ what, count, before, ...measure(daemon.pid), goalMB: before.megabytes + NOISE_MB })
     }
+    const before = measure(daemon.pid)
+    const log = join(folder, '.local/state/se-native/daemon.log')
+    while (!/"memory was given back".*\n$/.test(readFileSync(log, 'utf8'))) await sleep(200)
+    rows.push({ what: 'ten seconds without a request', before, ...measure(daemon.pid), goalMB: GOAL_MB })
     return rows
   } finally {
     daemon.kill()

@@ -127,7 +127,7 @@ const SECTIONS = {
     async render({ bench }) {
       const rows = (await bench()).map(({ what, count, before, megabytes, descriptors, goalMB }) => [
         what,
-        count === 0 ? '' : String(count),
+        count === undefined ? '' : String(count),
         before === undefined ? '' : `${before.megabytes.toFixed(1)} MB`,
         `${megabytes.toFixed(1)} MB`,
         before === undefined ? String(descriptors) : `${before.descriptors} → ${descriptors}`,

@@ -274,6 +274,14 @@ test('a daemon that is asked for what takes longer than its idle time answers be
   t.true(answered >= 0 && answered < ends)
 })
 
+test('a daemon that nobody asks gives memory back, and goes on', async (t) => {
+  const daemon = await startDaemon(t)
+  await daemon.home.ok(['set', 'mine'], { stdin: 'mine' })
+  const { beforeBytes, afterBytes } = await daemon.logged('memory was given back')
+  t.true(Number(afterBytes) < Number(beforeBytes))
+  t.deepEqual(await values(daemon, 'mine'), ['mine'])
+})
+
 onLinux('a socket that systemd passes is served, and stays when the daemon ends', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'mine'], { stdin: 'mine' })

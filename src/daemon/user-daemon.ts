@@ -15,6 +15,7 @@ import { VERSION } from '../version.js'
 import type { PassedSocket } from './activation.js'
 import { listenAddresses } from './addresses.js'
 import { leftFacts, type OwnFacts, type RunningDaemon, startDaemon } from './daemon.js'
+import { GiveBack } from './give-back.js'
 import { HeldStore } from './held-store.js'
 import { IdleWatch } from './idle-watch.js'
 import { closeListeners, type Listening, listenOnAll } from './listen.js'
@@ -116,8 +117,9 @@ export class UserDaemon {
     const states = new PluginStates(config.paths.pluginStateFile)
     const hijack = hijackHandler(this.#engine, this.#log, { gate: this.#gate, states })
     const idleMs = (config.daemon.idleExitSeconds ?? 0) * 1000
-    const busy = (): boolean => sessions > 0 || this.#daemon.activeRequests > 0
-    const idle = idleMs > 0 ? new IdleWatch(idleMs, busy, onIdle) : undefined
+    const asked = (): boolean => this.#daemon.activeRequests > 0
+    const idle = idleMs > 0 ? new IdleWatch(idleMs, () => sessions > 0 || asked(), onIdle) : undefined
+    const giveBack = new GiveBack(asked, this.#log)
     const describe = (): DaemonDescription & OwnFacts => ({
       version: `v${VERSION}`,
       pid: process.pid,
@@ -140,6 +142,7 @@ export class UserDaemon {
         event: (level, message, facts) => log.event(level, message, facts),
         request(entry) {
           idle?.touch()
+          giveBack.touch()
           log.request(entry)
         },
       },
@@ -160,6 +163,7 @@ export class UserDaemon {
       },
       end: async () => {
         idle?.stop()
+        giveBack.stop()
         await this.#changing
         await this.#engine.close()
       },

@@ -65,6 +65,7 @@ export interface SecretInput {
 /** What crates/binding/src/process.rs exports. */
 export interface ProcessBinding {
   harden(): boolean
+  giveMemoryBack(): void
   captureLaunch(words: number): Outcome<Launch>
   secretFromStdin(verbatim: boolean, objects: boolean): Promise<Outcome<SecretInput>>
   promptSecret(text: string, confirm?: string): Promise<Outcome<SecretHandle>>
@@ -82,6 +83,14 @@ export interface ProcessBinding {
  */
 export function harden(): boolean {
   return native().harden()
+}
+
+/**
+ * Collects garbage so that as little memory as possible stays in use, and gives what is free back to the system. Holds
+ * everything up for some ten milliseconds. For our own program only.
+ */
+export function giveMemoryBack(): void {
+  native().giveMemoryBack()
 }
 
 /**

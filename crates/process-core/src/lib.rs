@@ -30,6 +30,7 @@ mod socket;
 #[cfg(windows)]
 mod spawn;
 mod start;
+mod trim;
 #[cfg_attr(windows, allow(dead_code, reason = "the console edits the line; only the limit is used"))]
 mod typed_line;
 
@@ -57,3 +58,4 @@ pub use socket::{Address, Found, MAX_ADDRESS_BYTES, Refusal, connect, listen, pr
 #[cfg(windows)]
 pub use spawn::{check, spawn};
 pub use start::{Arguments, arguments};
+pub use trim::trim_memory;
