@@ -522,18 +522,36 @@ test('a session begins with the bytes that came after the request, and outlives 
 })
 
 for (const [name, request, status] of [
-  ['without the headers', 'GET /hijack HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 426],
-  ['to another protocol', 'GET /hijack HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n', 404],
-  ['by POST', 'POST /hijack HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n', 404],
+  ['without the headers', 'GET /hijack HTTP/1.1\r\nHost: x\r\n\r\n', 426],
+  ['to another protocol', 'GET /hijack HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n', 426],
+  ['by POST', 'POST /hijack HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n', 426],
   ['elsewhere', 'GET /other HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n', 404],
 ] as const) {
   test(`a session does not begin ${name}`, async (t) => {
     const { path } = await startServer(t.teardown)
     const caller = new RawCaller(path)
     caller.socket.write(request)
-    t.is(split(await caller.end()).status, status)
+    await caller.expect(new RegExp(`^HTTP/1.1 ${status} `))
+    caller.socket.write('GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    t.regex(await caller.end(), /HTTP\/1.1 200 OK[^]*ok$/, 'the connection goes on')
   })
 }
+
+test('a request that would go to HTTP/2 is answered in HTTP/1.1, with its body', async (t) => {
+  const { path } = await startServer(t.teardown)
+  const caller = new RawCaller(path)
+  const upgrade = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA']
+  const [head, body] = rawRequest('none', upgrade).split(/(?<=\r\n\r\n)/) as [string, string]
+  for (const pieces of [[head + body], [head, body]]) {
+    for (const piece of pieces) {
+      caller.socket.write(piece)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await caller.expect(/^HTTP\/1.1 404 [^]*"not_found".*$/)
+  }
+  caller.socket.destroy()
+  t.pass()
+})
 
 test('a status that HTTP has no words for is written as Node writes it', async (t) => {
   const plugin = definePlugin({
@@ -555,10 +573,10 @@ test('a status that HTTP has no words for is written as Node writes it', async (
 })
 
 test('the connection of a session that was refused is gone, whether its caller closes it or not', async (t) => {
-  const { path, server } = await startServer(t.teardown)
+  const { path, server } = await startServer(t.teardown, [memory()], { limits: { maxConnections: 0 } })
   const caller = new RawCaller(path)
-  caller.socket.write('GET /other HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n')
-  await caller.expect(/can be upgraded, to tcp\n$/)
+  caller.socket.write('GET /hijack HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n')
+  await caller.expect(/^HTTP\/1.1 503 [^]*no more connections are taken\n$/)
   await server.drain(2 ** 31 - 1)
   t.is(await caller.end(), '')
 })

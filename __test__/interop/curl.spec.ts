@@ -67,3 +67,14 @@ test('health is ok, and the version is told', async (t) => {
   const [body] = await curl(daemon.socket, '/health.v1.VersionService/GetVersion', ...JSON_TYPE, '{}')
   t.regex((JSON.parse(body) as { version: string }).version, /^v\d+\.\d+\.\d+/)
 })
+
+test('a request that curl would rather make in HTTP/2 is answered in HTTP/1.1', async (t) => {
+  const { stdout: version } = await run('curl', ['--version'])
+  if (!/^Features: .*\bHTTP2\b/m.test(version)) return t.pass('this curl has no HTTP/2')
+  const daemon = await startDaemon(t)
+  await daemon.home.ok(['set', 'foo'], { stdin: 'bar' })
+  t.deepEqual(await curl(daemon.socket, '/health', '--http2'), ['ok', 200])
+  const [body, status] = await curl(daemon.socket, GET_SECRETS, '--http2', ...JSON_TYPE, '{"pattern":"foo"}')
+  t.is(status, 200, body)
+  t.is((JSON.parse(body) as { envelopes: JsonEnvelope[] }).envelopes[0]?.value, 'YmFy')
+})

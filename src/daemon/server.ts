@@ -4,6 +4,7 @@ import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Requester } from '../engine/plugin.js'
 import { Connection, FRESH_MS } from './connection.js'
+import { HijackRequest } from './hijack-request.js'
 import type { LaneCall, LaneHost } from './lane.js'
 import { type DaemonLimits, DEFAULT_LIMITS, limitExceeded, SPARE_CONNECTIONS } from './limits.js'
 import type { DaemonLog } from './log.js'
@@ -82,6 +83,7 @@ class HttpServer implements DaemonServer, LaneHost {
   listen(fd: number): void {
     const { limits } = this
     const server = createServer({
+      IncomingMessage: HijackRequest,
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
@@ -93,7 +95,7 @@ class HttpServer implements DaemonServer, LaneHost {
     server.removeAllListeners('connection')
     server.on('connection', (socket) => this.#admit(socket, () => serveHttp.call(server, socket)))
     server.on('request', (request, response) => this.#answer(request, response))
-    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head))
+    server.on('upgrade', (_request, socket, head) => this.#hijack(socket as Socket, head))
     server.on('clientError', (error, socket) => this.#refuse(error, socket))
     server.on('error', (error) => this.log.event('error', 'a socket failed', { reason: error.message }))
     server.once('close', () => {
@@ -225,18 +227,14 @@ class HttpServer implements DaemonServer, LaneHost {
     }
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  #hijack(socket: Socket, head: Buffer): void {
     const connection = this.#connections.get(socket) as Connection
     socket.on('error', () => socket.destroy())
-    const { method, url, headers } = request
-    const wanted = method === 'GET' && url === '/hijack' && headers.upgrade?.toLowerCase() === 'tcp'
-    if (!wanted || this.draining || connection.surplus) {
-      const [status, reason] = wanted
-        ? ['503 Service Unavailable', 'no more connections are taken']
-        : ['404 Not Found', 'only GET /hijack can be upgraded, to tcp']
+    if (this.draining || connection.surplus) {
+      const reason = 'no more connections are taken'
       // Nobody reads from it any more, so that its end would not be seen.
       socket.end(
-        `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length + 1}\r\nConnection: close\r\n\r\n${reason}\n`,
+        `HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: ${reason.length + 1}\r\nConnection: close\r\n\r\n${reason}\n`,
         () => socket.destroy(),
       )
       return
