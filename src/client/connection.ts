@@ -1,4 +1,5 @@
 // The way to one daemon: requests, each with a limit and a way out, and what happens when the daemon goes and comes back.
+import { now } from '../clock.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { DaemonCall, DaemonReply, NativeClient } from '../native/client.js'
 import { native } from '../native/load.js'
@@ -193,11 +194,6 @@ export function notUnderstood(cause?: Error): SecretsError {
     hint: 'it may be another version: se daemon stop, then se daemon start; --no-daemon asks without it',
     cause,
   })
-}
-
-/** Milliseconds of a clock that never goes back. The global `performance` would load `node:perf_hooks`, in 1 ms. */
-function now(): number {
-  return process.uptime() * 1000
 }
 
 function wipe({ envelopes }: DaemonReply): void {

@@ -1,8 +1,9 @@
 // Whether somebody may ask, before any plugin is asked.
+import { now } from '../clock.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import type { Pattern } from '../pattern.js'
 import type { Round } from './call.js'
-import { type Due, now } from './deadlines.js'
+import type { Due } from './deadlines.js'
 import { LateSignal } from './late-signal.js'
 import type { Requester } from './plugin.js'
 import type { Request } from './request.js'

@@ -1,8 +1,8 @@
 // Answers of one plugin that are used again for a while. Off unless the plugin says for how long.
+import { now } from '../clock.js'
 import type { Pattern } from '../pattern.js'
 import { copyOf, type Secret } from '../secret.js'
 import { type Brought, wipe } from './brought.js'
-import { now } from './deadlines.js'
 
 /** What one plugin's cache holds at most. An answer that is larger by itself is not kept. */
 export const CACHE_LIMITS = { secrets: 1000, bytes: 4 * 1024 * 1024 }

@@ -1,4 +1,7 @@
 // Time limits with one timer for all: most of what is limited ends long before its limit, and costs no timer then.
+import { now } from '../clock.js'
+
+export { now }
 
 /** Something that has a time limit. */
 export interface Due {
@@ -49,10 +52,4 @@ export class Deadlines {
     for (const { at } of this.#waiting) next = Math.min(next, at)
     if (next < this.#ringsAt) this.#arm(next)
   }
-}
-
-/** Milliseconds of a clock that never goes back. The global `performance` would load `node:perf_hooks`, in 1 ms. */
-export function now(): number {
-  const [seconds, nanoseconds] = process.hrtime()
-  return seconds * 1000 + nanoseconds / 1e6
 }

@@ -1,4 +1,4 @@
-import { now } from '../engine/deadlines.js'
+import { now } from '../clock.js'
 
 /** Time, as far as plugins are started, ended and waited for by it. Tests have a clock of their own. */
 export interface Clock {
