@@ -3,6 +3,7 @@ import { checkTimeout } from '../wait.js'
 import type { Authorize } from './access.js'
 import type { LocalEngine } from './engine.js'
 import type { Plugin, PluginLogger } from './plugin.js'
+import { PLUGIN_TIMEOUT_MS } from './plugin-limits.js'
 import { Registry } from './registry.js'
 import { Router } from './router.js'
 
@@ -35,7 +36,7 @@ const NO_LOG: PluginLogger = { debug: discard, info: discard, warn: discard, err
  */
 export async function createEngine(options: EngineOptions): Promise<LocalEngine> {
   checkOptions(options, ['plugins', 'priority', 'timeoutMs', 'disabled', 'log', 'authorize'])
-  const { timeoutMs = 10_000, priority = [], disabled = [], log = NO_LOG, authorize } = options
+  const { timeoutMs = PLUGIN_TIMEOUT_MS, priority = [], disabled = [], log = NO_LOG, authorize } = options
   checkTimeout(timeoutMs)
   if (!Array.isArray(priority)) throw wrongArgument('priority', 'an array', priority)
   const registry = new Registry({ priority, disabled, log })

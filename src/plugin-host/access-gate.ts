@@ -1,11 +1,9 @@
 /** Access control modules: plugins that are asked, before anything else is, who may read what. */
 import type { Requester } from '../engine/plugin.js'
+import { PLUGIN_TIMEOUT_MS } from '../engine/plugin-limits.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { Pattern } from '../pattern.js'
 import type { PluginSession } from '../session/plugin-session.js'
-
-/** How long a module may take. */
-const TIMEOUT_MS = 10_000
 
 /** A plugin that is launched, and perhaps such a module. */
 export interface LaunchedModule {
@@ -51,7 +49,7 @@ export class AccessGate {
     const connected = [...this.#sessions].filter(([, isEnabled]) => isEnabled()).map(([session]) => session)
     if (connected.length === 0 && launched.length === 0) return
     const { requester, signal } = context // the signal is made when it is looked at
-    const limit = AbortSignal.timeout(TIMEOUT_MS)
+    const limit = AbortSignal.timeout(PLUGIN_TIMEOUT_MS)
     const until = signal === undefined ? limit : AbortSignal.any([signal, limit])
     const ask = async (name: string, session: Promise<PluginSession> | PluginSession): Promise<void> => {
       const decisions = patterns.map(async ({ text }) => {

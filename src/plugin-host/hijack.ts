@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { LocalEngine } from '../engine/engine.js'
 import { makePlugin, type PluginContext, type PluginLogger, type Requester } from '../engine/plugin.js'
+import { PLUGIN_GRACE_MS, PLUGIN_TIMEOUT_MS } from '../engine/plugin-limits.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import type { Pattern } from '../pattern.js'
 import type { PluginSession } from '../session/plugin-session.js'
@@ -21,11 +22,6 @@ export interface HijackOptions {
   /** Takes a plugin's socket and answers with its session. */
   readonly accept?: AcceptSession
 }
-
-/** What a request may take: the engine's limit. */
-const TIMEOUT_MS = 10_000
-/** How long a plugin has to shut down before its session is closed. */
-const GRACE_MS = 2000
 
 /**
  * Makes the function that takes a connection of which the daemon has answered the upgrade. A plugin that registers is added
@@ -116,7 +112,7 @@ function dialledModule({ name, version, kind }: Registration, states: PluginStat
 async function endSession(session: PluginSession | undefined): Promise<void> {
   if (session === undefined) return
   const ended = Promise.race([session.shutdown().catch(() => {}), session.closed])
-  await within(systemClock, GRACE_MS, ended)
+  await within(systemClock, PLUGIN_GRACE_MS, ended)
   session.close()
 }
 
@@ -134,7 +130,7 @@ function dialledPlugin({ name, version, pattern }: Registration, states: PluginS
     askSession(session ?? (await coming), patterns, {
       limit: undefined,
       signal,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: PLUGIN_TIMEOUT_MS,
     })
   const plugin = makePlugin(
     {

@@ -1,6 +1,7 @@
 /** A plugin that the engine launches: its process is started when it is needed, and kept running. */
 import type { PluginConfig } from '../config/tables.js'
 import { makePlugin, type Plugin, type PluginContext, type PluginState } from '../engine/plugin.js'
+import { PLUGIN_GRACE_MS, PLUGIN_TIMEOUT_MS } from '../engine/plugin-limits.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import { type Pattern, parsePattern } from '../pattern.js'
 import type { Secret } from '../secret.js'
@@ -23,9 +24,6 @@ export interface HostedPlugin extends Plugin {
   start(): void
 }
 
-/** What a request may take where the plugin has no limit of its own: the engine's. */
-const TIMEOUT_MS = 10_000
-const GRACE_MS = 2000
 /** How long who enables or disables it waits for its process: Docker's client waits a second for an answer. */
 const CHANGE_MS = 500
 const UNKNOWN_VERSION = 'v0.0.0'
@@ -80,7 +78,7 @@ class LaunchedPlugin {
       log: this.#log,
       accept: options.accept,
       clock: options.clock ?? systemClock,
-      graceMs: options.graceMs ?? GRACE_MS,
+      graceMs: options.graceMs ?? PLUGIN_GRACE_MS,
       admit: (registration) => this.#admit(registration),
       onChange: (phase, state) => this.#tell(phase, state),
     })
@@ -131,14 +129,14 @@ class LaunchedPlugin {
       return askSession(session, patterns, {
         limit: this.#limit,
         signal,
-        timeoutMs: this.#config.timeoutMs ?? TIMEOUT_MS,
+        timeoutMs: this.#config.timeoutMs ?? PLUGIN_TIMEOUT_MS,
         onForeign: (dropped) => log.warn('a plugin answered outside of its pattern', { dropped }),
       })
     })
   }
 
   #session(signal: AbortSignal): Promise<PluginSession> {
-    return this.#supervisor.session(this.#config.timeoutMs ?? TIMEOUT_MS, signal)
+    return this.#supervisor.session(this.#config.timeoutMs ?? PLUGIN_TIMEOUT_MS, signal)
   }
 
   #admit({ version, pattern, kind }: Registration): void {

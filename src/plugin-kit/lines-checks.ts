@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PluginContext, PluginLogger } from '../engine/plugin.js'
+import { PLUGIN_TIMEOUT_MS } from '../engine/plugin-limits.js'
 import { parsePattern } from '../pattern.js'
 import { linesPlugin } from '../plugin-host/lines-plugin.js'
 import { pluginLogFile } from '../plugin-host/plugin-log.js'
@@ -13,7 +14,6 @@ import type { PluginCheckOptions } from './check-plugin.js'
 import { type Checks, must, skip } from './report.js'
 import { missingId } from './session-checks.js'
 
-const TIMEOUT_MS = 10_000
 const SILENT: PluginLogger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Runs the checks. */
@@ -27,7 +27,10 @@ export async function checkLines(
     { ...facts, name, command, env, protocol: 'lines' },
     { logFolder: folder, states: new PluginStates(join(folder, 'plugins.json')) },
   )
-  const ask = async (patterns: readonly string[], signal = AbortSignal.timeout(TIMEOUT_MS)): Promise<Secret[]> => {
+  const ask = async (
+    patterns: readonly string[],
+    signal = AbortSignal.timeout(PLUGIN_TIMEOUT_MS),
+  ): Promise<Secret[]> => {
     const requester = { pid: process.pid, name: 'se plugins test', path: process.execPath }
     const context: PluginContext = { log: SILENT, signal, requester, times: false }
     return [...((await plugin.getMany?.(patterns.map(parsePattern), context)) ?? [])] as Secret[]

@@ -1,5 +1,6 @@
 /** Checks of a plugin that is launched and speaks over a session. */
 import { randomBytes } from 'node:crypto'
+import { PLUGIN_GRACE_MS } from '../engine/plugin-limits.js'
 import { SecretsError } from '../errors/secrets-error.js'
 import { parsePattern } from '../pattern.js'
 import { type Child, describeExit, endChild, startChild } from '../plugin-host/child.js'
@@ -12,7 +13,6 @@ import { checkId, checkIds, checkOutput, withSecrets } from './answers.js'
 import type { PluginCheckOptions } from './check-plugin.js'
 import { type Checks, must, skip } from './report.js'
 
-const GRACE_MS = 2000
 const MAX_OUTPUT_BYTES = 1 << 20
 
 /** Runs the checks. */
@@ -32,7 +32,7 @@ export async function checkSession(checks: Checks, options: Required<PluginCheck
     })
   } finally {
     for (const secret of found) secret.dispose()
-    await Promise.all(runs.map(({ child }) => endChild(child, GRACE_MS, systemClock)))
+    await Promise.all(runs.map(({ child }) => endChild(child, PLUGIN_GRACE_MS, systemClock)))
   }
 }
 
@@ -122,7 +122,7 @@ async function checkAll(
 async function checkEnd(checks: Checks, { child, session }: Run): Promise<void> {
   await checks.run('asked to shut down, it ends within 2 s, with status 0', async () => {
     void session.shutdown()
-    must(await within(systemClock, GRACE_MS, child.exited), 'it still runs')
+    must(await within(systemClock, PLUGIN_GRACE_MS, child.exited), 'it still runs')
     const exit = await child.exited
     must(exit.code === 0, `it ${describeExit(exit)}`)
   })
@@ -153,9 +153,9 @@ async function startRun({ command, env, name }: Required<PluginCheckOptions>): P
   } catch (error) {
     // One that ended by itself is told by its status, one that was refused by the reason.
     const hasLeft = SecretsError.is(error) && error.code === 'SE_PLUGIN_UNAVAILABLE'
-    const hasEnded = hasLeft && (await within(systemClock, GRACE_MS, child.exited))
+    const hasEnded = hasLeft && (await within(systemClock, PLUGIN_GRACE_MS, child.exited))
     const how = hasEnded ? `it ${describeExit(await child.exited)}` : undefined
-    await endChild(child, GRACE_MS, systemClock)
+    await endChild(child, PLUGIN_GRACE_MS, systemClock)
     // It was not asked for a value yet: what it wrote can be shown.
     const wrote = Buffer.concat(chunks).toString().trim().split('\n').slice(-5).join('\n')
     const reason = how ?? (error instanceof Error ? error.message : 'it did not register')

@@ -4,6 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { createEngine } from '../engine/create-engine.js'
 import type { LocalEngine } from '../engine/engine.js'
 import type { LogFacts, Plugin, PluginLogger } from '../engine/plugin.js'
+import { PLUGIN_GRACE_MS } from '../engine/plugin-limits.js'
 import { createError } from '../errors/secrets-error.js'
 import {
   RegisterPluginRequestSchema,
@@ -17,9 +18,6 @@ import { call } from './call.js'
 import { connectToEngine, type EngineConnection } from './dial.js'
 import type { RunPluginOptions } from './run-plugin.js'
 import { createPluginServer } from './serve-plugin.js'
-
-// How long requests under way may take when the plugin is to end; as Docker's plugins.
-const DRAIN_MS = 2_000
 
 // The longest time that a timer knows: the engine that asks has a limit of its own.
 const NO_LIMIT_MS = 2 ** 31 - 1
@@ -117,7 +115,7 @@ async function drain(session: YamuxSession, open: ReadonlySet<YamuxStream>): Pro
   const answered = [...open].map((stream) => new Promise((resolve) => stream.once('close', resolve)))
   await Promise.race([
     Promise.all(answered),
-    sleep(DRAIN_MS, undefined, { signal: late.signal }).catch(() => undefined),
+    sleep(PLUGIN_GRACE_MS, undefined, { signal: late.signal }).catch(() => undefined),
   ])
   late.abort()
   session.close()

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { Requester } from '../engine/plugin.js'
+import { PLUGIN_GRACE_MS, PLUGIN_TIMEOUT_MS } from '../engine/plugin-limits.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import {
   CheckAccessRequestSchema,
@@ -65,7 +66,6 @@ export interface SessionOptions {
 
 // A plugin accepts 256 streams that it has not looked at yet.
 const MAX_CALLS = 128
-const SHUTDOWN_MS = 2_000
 const MAX_ERROR_BYTES = 64 * 1024
 const PROTO = 'application/proto'
 
@@ -76,7 +76,7 @@ const PROTO = 'application/proto'
  *   `admit` throws; `SE_PLUGIN_UNAVAILABLE` when it left. The socket is closed then.
  */
 export async function acceptSession(socket: Duplex, options: SessionOptions = {}): Promise<PluginSession> {
-  const { head, registrationTimeoutMs = 5_000, requestTimeoutMs = 10_000 } = options
+  const { head, registrationTimeoutMs = 5_000, requestTimeoutMs = PLUGIN_TIMEOUT_MS } = options
   if (head !== undefined && head.length > 0) socket.unshift(head)
   const { server, registered } = createRegisterServer({ ...options, requestTimeoutMs })
   ownReads(socket)
@@ -189,12 +189,12 @@ class Session implements PluginSession {
       contentType: PROTO,
       body: new Uint8Array(0),
       maxBodyBytes: MAX_ERROR_BYTES,
-      timeoutMs: SHUTDOWN_MS,
+      timeoutMs: PLUGIN_GRACE_MS,
     })
     asked.catch(() => undefined)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, SHUTDOWN_MS)
+      timer = setTimeout(resolve, PLUGIN_GRACE_MS)
     })
     await Promise.race([this.closed, late])
     clearTimeout(timer)
