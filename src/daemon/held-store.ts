@@ -5,10 +5,12 @@
 import { chooseStore } from '../config/choose-store.js'
 import type { Config } from '../config/config.js'
 import { type Answer, makePlugin, type Plugin, type PluginContext } from '../engine/plugin.js'
+import { PLUGIN_TIMEOUT_MS } from '../engine/plugin-limits.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import type { Pattern } from '../pattern.js'
+import { type Clock, systemClock, within } from '../plugin-host/clock.js'
 import { keychain } from '../plugins/keychain.js'
 import { handleOf, type Secret, secretFromHandle } from '../secret.js'
 import { openStore, type StoreOptions } from '../store/open-store.js'
@@ -38,10 +40,12 @@ export class HeldStore {
   #place: StorePlace = { kind: '', location: '' }
   #given: Secret | undefined
   readonly #refresh: () => Promise<void> | undefined
+  readonly #clock: Clock
 
-  private constructor(config: Config, refresh: () => Promise<void> | undefined) {
+  private constructor(config: Config, refresh: () => Promise<void> | undefined, clock: Clock) {
     this.#config = config
     this.#refresh = refresh
+    this.#clock = clock
     this.#inner = this.#open()
     const { name, version, pattern, timeoutMs } = this.#inner
     this.plugin = makePlugin(
@@ -63,8 +67,12 @@ export class HeldStore {
    * Makes the store that the configuration chooses. It is opened with the first request.
    * @param refresh - Is called before each request, and waited for: another store may have been chosen since.
    */
-  static async create(config: Config, refresh: () => Promise<void> | undefined): Promise<HeldStore> {
-    const store = new HeldStore(config, refresh)
+  static async create(
+    config: Config,
+    refresh: () => Promise<void> | undefined,
+    clock: Clock = systemClock,
+  ): Promise<HeldStore> {
+    const store = new HeldStore(config, refresh, clock)
     await store.#find()
     return store
   }
@@ -94,12 +102,12 @@ export class HeldStore {
     before?.dispose()
   }
 
-  /** Forgets the passphrase that was given. What runs finishes. */
+  /**
+   * Forgets the passphrase that was given. What runs finishes.
+   * @throws `SE_STORE_UNAVAILABLE` when what was opened before could not be closed in time. It is not used any more.
+   */
   async lock(): Promise<void> {
-    const before = this.#given
-    this.#given = undefined
-    await this.#replace()
-    before?.dispose()
+    if (!(await this.#forget())) throw notClosed(this.#place)
   }
 
   /** Uses another configuration from now on. */
@@ -107,7 +115,8 @@ export class HeldStore {
     const changed = storeKey(config) !== storeKey(this.#config)
     this.#config = config
     if (!changed) return
-    await this.lock()
+    // Requests wait for the new store, and need not wait for the old one to close.
+    void this.#forget()
     await this.#find()
   }
 
@@ -159,14 +168,27 @@ export class HeldStore {
     return { ask, tries: 1, hint: configured?.hint ?? 'it has another passphrase since: se unlock' }
   }
 
-  async #replace(): Promise<void> {
+  async #forget(): Promise<boolean> {
+    const before = this.#given
+    this.#given = undefined
+    const closed = await this.#replace()
+    before?.dispose()
+    return closed
+  }
+
+  /** Opens it anew from now on. @returns whether what was opened before is closed: a keychain may hang as it is opened. */
+  #replace(): Promise<boolean> {
     const before = this.#inner
     this.#inner = this.#open()
-    await before.close()
+    return this.#closed(before)
+  }
+
+  #closed(inner: Inner): Promise<boolean> {
+    return within(this.#clock, PLUGIN_TIMEOUT_MS, Promise.resolve(inner.close()))
   }
 
   async #close(): Promise<void> {
-    await this.#inner.close()
+    await this.#closed(this.#inner)
     this.#given?.dispose()
     this.#given = undefined
   }
@@ -175,6 +197,14 @@ export class HeldStore {
 /** What makes one store another. */
 function storeKey({ store, storePath, identity, passphraseFile, timeoutMs }: Config): string {
   return JSON.stringify([store, storePath, identity, passphraseFile, timeoutMs].map((setting) => setting?.value))
+}
+
+function notClosed({ location }: StorePlace): SecretsError {
+  const message = `the store does not answer: what waits for it could not be ended within ${PLUGIN_TIMEOUT_MS / 1000} s`
+  return createError('SE_STORE_UNAVAILABLE', message, {
+    hint: 'the passphrase is forgotten all the same; see what keeps the keychain, such as a prompt that is open somewhere',
+    details: { location, timeoutMs: PLUGIN_TIMEOUT_MS },
+  })
 }
 
 function locked({ location }: StorePlace): SecretsError {

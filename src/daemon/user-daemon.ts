@@ -151,8 +151,9 @@ export class UserDaemon {
         this.#engine.dropCache()
       },
       lock: async () => {
-        await this.#store.lock()
+        const locked = this.#store.lock()
         this.#engine.dropCache()
+        await locked
       },
       onHijack(socket: Socket, head, requester) {
         sessions += 1
