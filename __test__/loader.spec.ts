@@ -1,9 +1,12 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import test from 'ava'
 import { InternalError, type SecretsError, VERSION } from '../src/index.js'
 import type { NativeBinding } from '../src/native/binding.js'
-import { load, native, platformName } from '../src/native/load.js'
+import { load, loadBeside, native, platformName } from '../src/native/load.js'
 
 const binding = { nativeVersion: () => VERSION } as unknown as NativeBinding
 
@@ -64,4 +67,23 @@ test('the name of the platform is that of the local build, found without spawnin
 test('the native part is loaded once', (t) => {
   t.is(native(), native())
   t.is(createRequire(import.meta.url)(`../se-native.${platformName()}.node`), native())
+})
+
+test('the package of the platform that lies beside this one is loaded without a search', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'se-loader-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const platform = platformName()
+  const here = join(folder, 'node_modules/se-native/dist/native/load.js')
+  t.is(loadBeside(here), undefined, 'it is not there')
+  const beside = join(folder, `node_modules/se-native-${platform}`)
+  const file = join(beside, `se-native.${platform}.node`)
+  mkdirSync(beside, { recursive: true })
+  writeFileSync(file, 'no library')
+  t.is(loadBeside(here), undefined, 'it cannot be loaded')
+  rmSync(file)
+  symlinkSync(fileURLToPath(new URL(`../se-native.${platform}.node`, import.meta.url)), file)
+  t.is(loadBeside(here)?.nativeVersion(), VERSION)
+  t.is(loadBeside(pathToFileURL(here).href)?.nativeVersion(), VERSION)
+  const elsewhere = join(folder, 'node_modules/se-native-fork/dist/native/load.js')
+  t.is(loadBeside(elsewhere), undefined, 'only beside a package of our name')
 })
