@@ -1,5 +1,4 @@
 import { checkOptions, wrongArgument } from './argument.js'
-import { defaultEngine } from './engine/default-engine.js'
 import type { Engine, PatternResult, RequestOptions } from './engine/engine.js'
 import { isHidden } from './engine/hidden.js'
 import { checkPolicy, type Policy, pick } from './engine/pick.js'
@@ -177,6 +176,14 @@ async function withHint(
   const meant = await engine.suggest(pattern, options)
   const hint = meant === undefined ? `store it with: se set ${pattern}` : `did you mean se://${meant}?`
   return createError(error.code, error.message, { hint, details: { ...error.details, nearest: meant } })
+}
+
+// The command line always gives an engine, and starts without what finds the default one.
+let finder: Promise<typeof import('./engine/default-engine.js')> | undefined
+
+async function defaultEngine(): Promise<Engine> {
+  finder ??= import('./engine/default-engine.js')
+  return (await finder).defaultEngine()
 }
 
 function patternOf(reference: string): string {

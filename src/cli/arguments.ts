@@ -1,5 +1,7 @@
 /** Arguments and flag values that several commands understand alike. */
 import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { firstWrong, MAX_LENGTH } from '../grammar.js'
+import { quote } from '../quote.js'
 import { UsageError } from './usage-error.js'
 
 /**
@@ -7,7 +9,6 @@ import { UsageError } from './usage-error.js'
  * @throws `SE_INVALID_ID` when it is none. Of the text one character is quoted at most: it may be a value in the wrong place.
  */
 export async function idArgument(text: string): Promise<string> {
-  const [{ firstWrong, MAX_LENGTH }, { quote }] = await Promise.all([import('../grammar.js'), import('../quote.js')])
   const at = firstWrong('id', text)
   if (at < 0) return text
   if (text.startsWith('se://')) throw invalidId('an ID is wanted here, not a reference', 'leave out se://')

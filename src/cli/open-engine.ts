@@ -1,5 +1,4 @@
 /** Opens the engine that a command asks: the daemon's, where one runs, else one in this process, with questions at the terminal. */
-import { findDaemon } from '../client/find-daemon.js'
 import { readConfig } from '../config/config.js'
 import type { Engine } from '../engine/engine.js'
 import type { Context } from './command.js'
@@ -12,8 +11,9 @@ export async function openCliEngine({
   env,
   flags,
 }: Pick<Context, 'env' | 'flags'>): Promise<{ engine: Engine; timeoutMs: number | undefined }> {
+  const finder = flags.has('no-daemon') ? undefined : await import('../client/find-daemon.js')
   // The configuration is read while the daemon says what it is.
-  const [daemon, config] = await Promise.all([flags.has('no-daemon') ? undefined : findDaemon(env), readConfig(env)])
+  const [daemon, config] = await Promise.all([finder?.findDaemon(env), readConfig(env)])
   const timeoutMs = config.timeoutMs?.value
   if (daemon !== undefined) return { engine: daemon, timeoutMs }
   const [{ openLocalEngine }, { knownPassphrase }] = await Promise.all([
@@ -21,5 +21,5 @@ export async function openCliEngine({
     import('./passphrase.js'),
   ])
   const passphrase = knownPassphrase(config.passphraseFile?.value)
-  return { engine: await openLocalEngine(env, { passphrase, timeoutMs }), timeoutMs }
+  return { engine: await openLocalEngine(env, { passphrase, timeoutMs }, config), timeoutMs }
 }

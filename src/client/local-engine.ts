@@ -13,13 +13,15 @@ const GRACE_MS = 500
  * that are configured. Each of these is started by the first request that overlaps its pattern, and ends with the engine.
  * @param env - As `process.env`.
  * @param options - How the store is opened.
+ * @param given - The configuration, where it was read already.
  * @throws `SE_INVALID_CONFIG`.
  */
 export async function openLocalEngine(
   env: NodeJS.ProcessEnv,
   options: Pick<StoreOptions, 'passphrase' | 'timeoutMs'> = {},
+  given?: Config,
 ): Promise<Engine> {
-  const config = await readConfig(env)
+  const config = given ?? (await readConfig(env))
   const builtIn = keychain(options)
   const isAlone = config.plugins.length === 0 && !existsSync(config.paths.pluginFolder)
   if (isAlone) return createEngine({ plugins: [builtIn], priority: config.daemon.priority })

@@ -1,5 +1,4 @@
 /** Where files are, on each system. Makes and reads nothing. */
-import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
 
 /** The environment, the system and the home folder that paths depend on. */
@@ -33,7 +32,7 @@ const FOLDER = 'se-native'
 
 /** What paths depend on, for this process. */
 export function pathBase(env: NodeJS.ProcessEnv = process.env): PathBase {
-  return { env, platform: process.platform, home: env['HOME'] || homedir() }
+  return { env, platform: process.platform, home: env['HOME'] || process.getBuiltinModule('node:os').homedir() }
 }
 
 /**

@@ -1,7 +1,10 @@
 /** `se get`: shows that a secret is there, or gives its value out. Asks the engine. */
+import { resolve } from '../../resolve.js'
 import { idArgument } from '../arguments.js'
 import type { Command } from '../command.js'
 import { jsonFlag, NO_DAEMON_FLAG } from '../flags.js'
+import { openCliEngine } from '../open-engine.js'
+import { writeJson, writeValue, writeValueFile } from '../values.js'
 
 /** Shows a secret. */
 export const command: Command = {
@@ -39,19 +42,13 @@ export const command: Command = {
   async run(context) {
     const { flags, positionals, stdout } = context
     const id = await idArgument(positionals[0] ?? '')
-    const [{ resolve }, { openCliEngine }] = await Promise.all([
-      import('../../resolve.js'),
-      import('../open-engine.js'),
-    ])
     const { engine, timeoutMs } = await openCliEngine(context)
     const times = flags.has('json')
-    const resolving = resolve(`se://${id}`, { engine, timeoutMs, times }).finally(() => engine.close())
-    const [resolved, values] = await Promise.all([resolving, import('../values.js')])
-    using secret = resolved
+    using secret = await resolve(`se://${id}`, { engine, timeoutMs, times }).finally(() => engine.close())
     const output = flags.value('output')
-    if (output !== undefined) await values.writeValueFile(output, secret)
-    else if (flags.has('json')) await values.writeJson(stdout, secret, flags.has('reveal'))
-    else if (flags.has('reveal')) await values.writeValue(stdout, secret)
+    if (output !== undefined) await writeValueFile(output, secret)
+    else if (flags.has('json')) await writeJson(stdout, secret, flags.has('reveal'))
+    else if (flags.has('reveal')) await writeValue(stdout, secret)
     else stdout.write(`ID: ${secret.id}\nValue: **********\n`)
     return 0
   },
