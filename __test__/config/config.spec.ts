@@ -1,10 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { describeOrigin, readConfig } from '../../src/config/config.js'
 import { SecretsError } from '../../src/errors/secrets-error.js'
+import { asRoot, FOREIGN_UID } from '../helpers/foreign.js'
 
 /** An environment of its own, with this text in config.toml. */
 function place(t: ExecutionContext, toml?: string, env: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
@@ -197,3 +199,48 @@ test('any text in config.toml is understood or SE_INVALID_CONFIG', async (t) => 
   )
   t.pass()
 })
+
+if (process.platform !== 'win32') {
+  const PLUGIN = '[plugins.vault]\ncommand = "/bin/vault"\n'
+
+  for (const mode of [0o664, 0o646, 0o620, 0o602]) {
+    test(`a file with mode ${mode.toString(8)} names no plugins and no users: others can write it`, async (t) => {
+      for (const table of [PLUGIN, '[daemon]\nallowed_uids = [1000]\n']) {
+        const env = place(t, table)
+        const file = join(env['XDG_CONFIG_HOME'] ?? '', 'se-native/config.toml')
+        chmodSync(file, mode)
+        const error = await t.throwsAsync(readConfig(env), { instanceOf: SecretsError })
+        t.is(error.code, 'SE_LAX_MODE')
+        t.is(
+          error.message,
+          `${file} says which programs run and who may ask, and others can write to it (mode 0${mode.toString(8)})`,
+        )
+        t.is(error.hint, `see what it holds; then: chmod go-w ${file}`)
+        chmodSync(file, mode & 0o755)
+        await t.notThrowsAsync(readConfig(env))
+      }
+    })
+  }
+
+  test('a file that others can write may still choose a store', async (t) => {
+    const env = place(t, 'store = "file"\n')
+    chmodSync(join(env['XDG_CONFIG_HOME'] ?? '', 'se-native/config.toml'), 0o666)
+    t.is((await readConfig(env)).store?.value, 'file')
+  })
+
+  const root = asRoot()
+  const testAsRoot = root === undefined ? test.skip : test
+  testAsRoot('a file of another user names no plugins, and one of root does', async (t) => {
+    const env = place(t, PLUGIN)
+    const file = join(env['XDG_CONFIG_HOME'] ?? '', 'se-native/config.toml')
+    const give = (uid: number) => {
+      const [program = '', ...args] = [...(root ?? []), 'chown', `${uid}`, file]
+      t.is(spawnSync(program, args).status, 0)
+    }
+    give(FOREIGN_UID)
+    const error = await t.throwsAsync(readConfig(env), { code: 'SE_LAX_MODE' })
+    t.true(error.message.endsWith(`belongs to the user ${FOREIGN_UID}`))
+    give(0)
+    t.is((await readConfig(env)).plugins[0]?.name, 'vault')
+  })
+}

@@ -2,7 +2,7 @@
  * The configuration: variables, then `config.toml`, then defaults, each setting with where it came from. The file is
  * read, and its parser loaded, only when it is there. Writing is `write-config.ts`.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { createError } from '../errors/secrets-error.js'
 import { nearest } from '../nearest.js'
@@ -69,15 +69,16 @@ const ROWS: readonly Row[] = Object.entries(SETTINGS).map(([name, row]) => ({ ..
  * Reads the configuration.
  * @param env - As `process.env`.
  * @throws `SE_INVALID_CONFIG` when the file cannot be read or understood, has an unknown key (the hint names the
- * nearest), or a setting has a value of the wrong kind. No value is quoted.
+ * nearest), or a setting has a value of the wrong kind. No value is quoted. `SE_LAX_MODE` when it has a table, which says
+ * which programs run and who may ask, and others than this user and root may write it.
  */
 export async function readConfig(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
   const base = pathBase(env)
   const paths = defaultPaths(base)
   const named = env['SE_CONFIG'] || undefined
   const file = named === undefined ? paths.configFile : absolutePath(named, process.cwd(), base)
-  const text = readIfThere(file)
-  const parsed = await parseFile(text ?? '', file)
+  const found = readIfThere(file)
+  const parsed = await parseFile(found?.text ?? '', file)
   const fromFile = parsed.settings
 
   const look = (name: SettingName): Setting<string | number> | undefined => {
@@ -97,14 +98,14 @@ export async function readConfig(env: NodeJS.ProcessEnv = process.env): Promise<
   const besideStore = storePath.origin.from === 'default' ? paths.identityFile : identityBeside(storePath.value)
   return {
     file,
-    fileExists: text !== undefined,
+    fileExists: found !== undefined,
     paths,
     store: look('store') as Setting<StoreKind> | undefined,
     storePath,
     identity: (look('identity') as Setting<string> | undefined) ?? byDefault(besideStore),
     passphraseFile: look('passphraseFile') as Setting<string> | undefined,
     timeoutMs: look('timeoutMs') as Setting<number> | undefined,
-    ...(await readTables(parsed, file, base)),
+    ...(await readTables(parsed, file, base, found?.stat)),
   }
 }
 
@@ -112,9 +113,14 @@ async function readTables(
   { plugins, daemon }: ParsedFile,
   file: string,
   base: PathBase,
+  stat: Stats | undefined,
 ): Promise<Pick<Config, 'plugins' | 'daemon'>> {
-  if (plugins === undefined && daemon === undefined) return { plugins: [], daemon: NO_DAEMON }
-  const { pluginConfigs, daemonConfig } = await import('./tables.js')
+  if (stat === undefined || (plugins === undefined && daemon === undefined)) return { plugins: [], daemon: NO_DAEMON }
+  const [{ checkOwner }, { pluginConfigs, daemonConfig }] = await Promise.all([
+    import('./check-owner.js'),
+    import('./tables.js'),
+  ])
+  checkOwner(file, stat)
   const place = { file, folder: dirname(file), base }
   return {
     plugins: plugins === undefined ? [] : pluginConfigs(plugins, place),
@@ -198,9 +204,15 @@ function byDefault<T>(value: T): Setting<T> {
   return { value, origin: { from: 'default' } }
 }
 
-function readIfThere(file: string): string | undefined {
+/** The text, and of which file it is: another may take its place at any time. */
+function readIfThere(file: string): { text: string; stat: Stats } | undefined {
   try {
-    return readFileSync(file, 'utf8')
+    const fd = openSync(file, 'r')
+    try {
+      return { text: readFileSync(fd, 'utf8'), stat: fstatSync(fd) }
+    } finally {
+      closeSync(fd)
+    }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined // `se store use` makes it

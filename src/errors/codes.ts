@@ -160,7 +160,7 @@ const TABLE: Table = {
     'AccessError',
     'failed_precondition',
     4,
-    'A file that holds secrets or keys may be read or written by others.',
+    'A file that holds secrets or keys may be read or written by others, or one that names programs may be written by them.',
   ),
   SE_EXISTS: facts(
     'StoreError',
