@@ -1,6 +1,6 @@
 // Loads the native part: one `.node` file, from the platform's package or from a local build. Nothing is loaded before
 // it is needed.
-import { closeSync, openSync, readSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createError } from '../errors/secrets-error.js'
 import { VERSION } from '../version.js'
@@ -72,22 +72,17 @@ export function platformName(): string {
   return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`
 }
 
-// The name of the dynamic linker stands at the beginning of the program that runs us. Node's report knows as well, but
-// takes milliseconds: it is asked only when a tool has moved that name (patchelf does).
+// Which C library is mapped. Node's report knows as well, but takes milliseconds: it is asked only where neither has its
+// usual name, or the mappings may not be read. (`readFileSync` is what Node has compiled already, to read this file.)
 function isMusl(): boolean {
-  const head = Buffer.alloc(4096)
+  let mapped = ''
   try {
-    const file = openSync('/proc/self/exe', 'r')
-    try {
-      readSync(file, head, 0, head.length, 0)
-    } finally {
-      closeSync(file)
-    }
+    mapped = readFileSync('/proc/self/maps', 'utf8')
   } catch {
     // Without /proc the report decides.
   }
-  if (head.includes('/ld-musl-')) return true
-  if (head.includes('/ld-linux')) return false
+  const [, name] = /\/(ld-musl-|libc\.so\.6|libc-2\.)[^/\n]*$/m.exec(mapped) ?? []
+  if (name !== undefined) return name === 'ld-musl-'
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
   return report?.header?.glibcVersionRuntime === undefined
 }
