@@ -62,6 +62,25 @@ function folderFor(t: ExecutionContext): string {
 const alive = setInterval(() => {}, 1000)
 test.after.always(() => clearInterval(alive))
 
+test('what every client begins with is logged only when it fails', async (t) => {
+  const { target, lines } = memory()
+  const log = createLog(target)
+  for (const procedure of [
+    '/health.v1.VersionService/GetVersion',
+    '/senative.engine.v1.EngineService/Describe',
+    '/health',
+  ]) {
+    log.request({ ...entry, procedure })
+    log.request({ ...entry, procedure, outcome: 'failed', code: 'SE_INTERNAL' })
+    log.request({ ...entry, procedure, outcome: 'abandoned' })
+  }
+  await log.close(1000)
+  t.deepEqual(
+    lines().map(({ outcome }) => outcome),
+    ['failed', 'abandoned', 'failed', 'abandoned', 'failed', 'abandoned'],
+  )
+})
+
 test('a request is one line with who asked for what, what came of it, and how long it took', async (t) => {
   const { target, lines } = memory()
   const log = createLog(target)

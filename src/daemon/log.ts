@@ -34,7 +34,7 @@ export interface RequestEntry {
 
 /** Where the daemon says what it does. Its functions never throw. */
 export interface DaemonLog {
-  /** Logs a request that has ended. */
+  /** Logs a request that has ended, unless it was answered and every client begins with it: those tell nothing. */
   request(entry: RequestEntry): void
   /** Logs anything else. */
   event(level: LogLevel, message: string, facts?: LogFacts): void
@@ -66,6 +66,12 @@ const GATHER_MS = 20
 // A target that failed is tried again after so long.
 const RETRY_MS = 1000
 const NEWLINE = 0x0a
+// How a program finds out whether a daemon is there, and which: before each command, and as often as a monitor likes.
+const GREETINGS: ReadonlySet<string> = new Set([
+  '/health.v1.VersionService/GetVersion',
+  '/senative.engine.v1.EngineService/Describe',
+  '/health',
+])
 
 /** Makes a log that writes to the target, which belongs to it. */
 export function createLog(target: LogTarget): WrittenLog {
@@ -102,6 +108,7 @@ class Writer implements WrittenLog {
 
   // Written out member by member, since it is done for every request: a third of the time that an object takes.
   request({ id, requester, procedure, patterns, outcome, code, latencyMs, secrets }: RequestEntry): void {
+    if (outcome === 'answered' && GREETINGS.has(procedure)) return
     const level = outcome === 'failed' ? 'warn' : 'info'
     const { length } = patterns
     const shown = length > MAX_PATTERNS ? patterns.slice(0, MAX_PATTERNS) : patterns
