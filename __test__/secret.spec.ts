@@ -14,6 +14,7 @@ import fc from 'fast-check'
 import { InvalidInputError, Secret, SecretsError } from '../src/index.js'
 import { native } from '../src/native/load.js'
 import { unwrap } from '../src/native/outcome.js'
+import { handleOf } from '../src/secret.js'
 import { Canary } from './helpers/canary.js'
 
 const MAX = 16 << 20
@@ -300,6 +301,31 @@ test('after dispose everything that reads throws SE_DISPOSED, and disposing agai
   t.is(secret.byteLength, 5)
   t.is(secret.id, 'a')
   t.deepEqual(secret.metadata, { owner: 'me' })
+})
+
+test('a secret that was disposed stays so when its memory is used for others', async (t) => {
+  const value = Buffer.from('value')
+  const old = Array.from({ length: 200 }, (_, n) => Secret.from(`old/${n}`, value))
+  for (const secret of old) secret.dispose()
+  const fresh = Array.from({ length: 200 }, (_, n) => Secret.from(`new/${n}`, Buffer.from(`value ${n}`)))
+  for (const secret of old) {
+    t.throws(() => secret.text(), { code: 'SE_DISPOSED' })
+    secret.dispose()
+  }
+  for (const [n, secret] of fresh.entries()) {
+    t.is(secret.text(), `value ${n}`)
+    t.is(secret.byteLength, `value ${n}`.length)
+    t.false(secret.disposed)
+  }
+})
+
+test('a handle that was given out is not used for another secret', (t) => {
+  const shared = Secret.from('shared', Buffer.from('value'))
+  const handle = handleOf(shared)
+  shared.dispose()
+  const others = Array.from({ length: 200 }, (_, n) => Secret.from(`other/${n}`, Buffer.from('other')))
+  t.is(handle.text().error?.code, 'SE_DISPOSED')
+  for (const other of others) other.dispose()
 })
 
 test('using disposes at the end of the block', (t) => {

@@ -21,7 +21,7 @@ export class Pattern {
    * Its components, each run of wildcards turned around to say how many components it wants at least: `**` + `*` becomes
    * `*` + `**`. So a run has at most one `**`, at its end; and `**` alone becomes `*` + `**`, since no id is empty.
    */
-  readonly #tokens: readonly string[]
+  #tokens: readonly string[] | undefined
   /** The tokens for matching: neighbouring components are one text. */
   readonly #steps: readonly string[]
   /** The steps with a slash before each. */
@@ -37,6 +37,13 @@ export class Pattern {
   constructor(text: string) {
     if (typeof text !== 'string' || firstWrong('pattern', text) >= 0) throw invalidText('pattern', text)
     this.text = text
+    if (!text.includes(ONE)) {
+      // An id: most patterns are, and need no more than that.
+      this.#steps = [text]
+      this.#below = []
+      this.#end = text
+      return
+    }
     this.#tokens = normalise(text)
     this.#steps = joined(this.#tokens)
     this.#below = this.#steps.map((step) => `/${step}`)
@@ -54,15 +61,15 @@ export class Pattern {
   /** Whether every id that `other` matches is matched by this pattern too. */
   includes(other: Pattern): boolean {
     checkPattern(other)
-    return walk(shape(this.#tokens), other.#tokens, covers)
+    return walk(shape(this.#components), other.#components, covers)
   }
 
   /** Whether some id is matched by both patterns. */
   overlaps(other: Pattern): boolean {
     checkPattern(other)
     if (other.#steps.length === 1 && other.#end !== '') return this.matches(other.text)
-    const mine = this.#tokens
-    const theirs = other.#tokens
+    const mine = this.#components
+    const theirs = other.#components
     if (!theirs.includes(REST)) return walk(shape(mine), theirs, agree)
     if (!mine.includes(REST)) return walk(shape(theirs), mine, agree)
     // Both can stretch: write what one wants in the middle while the other is in its gap. Only the parts that begin and
@@ -74,6 +81,11 @@ export class Pattern {
       if (!agree(mine.at(n) as string, theirs.at(n) as string)) return false
     }
     return true
+  }
+
+  get #components(): readonly string[] {
+    this.#tokens ??= normalise(this.text)
+    return this.#tokens
   }
 
   /** The pattern as it was written. */

@@ -9,6 +9,21 @@ import { type SecretSink, writeView } from './secret-sink.js'
 
 const REDACTED = '[redacted]'
 
+// Handles whose value was disposed, to be used again: making one costs more than all else about a short value.
+const spareHandles: SecretHandle[] = []
+const SPARE_HANDLES = 64
+const REFILLED_BELOW = 4096
+let disposed: SecretHandle | undefined
+
+/** What a secret has in the place of a handle that it gave away. */
+function disposedHandle(): SecretHandle {
+  if (disposed === undefined) {
+    disposed = handleFrom('')
+    disposed.dispose()
+  }
+  return disposed
+}
+
 /** What is known about a secret beside its value. */
 export interface SecretFacts {
   /** The name of the plugin that answered. */
@@ -28,8 +43,10 @@ export interface SecretFacts {
 // What only this package may do with a secret. The class fills these in, since they reach its private parts.
 /** Wraps a native handle, which belongs to the secret from then on. */
 export let secretFromHandle: (id: string, handle: SecretHandle, facts?: SecretFacts) => Secret
-/** The native handle of a secret, which stays the secret's. */
+/** The native handle of a secret, which stays the secret's. It may be kept, also beyond `dispose`. */
 export let handleOf: (secret: Secret) => SecretHandle
+/** The same for a call into the native part that is over when it returns: after `dispose` the handle is another secret's. */
+export let lentHandleOf: (secret: Secret) => SecretHandle
 /** The same secret once more, to be disposed by itself. */
 export let copyOf: (secret: Secret) => Secret
 /** Adds facts, such as the plugin that answered. */
@@ -44,21 +61,27 @@ export let addFacts: (secret: Secret, facts: SecretFacts) => void
  */
 export class Secret {
   readonly #id: string
-  readonly #handle: SecretHandle
+  #handle: SecretHandle
+  /** Whether the handle is in other hands, too. */
+  #isShared = false
   readonly #byteLength: number
   #facts: SecretFacts
   #disposed = false
 
-  private constructor(id: string, handle: SecretHandle, facts: SecretFacts) {
+  private constructor(id: string, handle: SecretHandle, facts: SecretFacts, byteLength = handle.adopt()) {
     this.#id = id
     this.#handle = handle
-    this.#byteLength = handle.adopt()
+    this.#byteLength = byteLength
     this.#facts = facts
   }
 
   static {
     secretFromHandle = (id, handle, facts = {}) => new Secret(id, handle, facts)
-    handleOf = (secret) => secret.#handle
+    handleOf = (secret) => {
+      secret.#isShared = true
+      return secret.#handle
+    }
+    lentHandleOf = (secret) => secret.#handle
     copyOf = (secret) => new Secret(secret.#id, unwrap(secret.#handle.duplicate()), secret.#facts)
     addFacts = (secret, facts) => {
       secret.#facts = { ...secret.#facts, ...facts }
@@ -73,7 +96,10 @@ export class Secret {
    * @throws `InvalidInputError` `SE_VALUE_TOO_LARGE`; `SE_NOT_TEXT` when the text holds a lone surrogate.
    */
   static from(id: string, value: Uint8Array | string, facts: SecretFacts = {}): Secret {
-    return new Secret(id, handleFrom(value), facts)
+    const spare = value instanceof Uint8Array && value.length < REFILLED_BELOW ? spareHandles.pop() : undefined
+    if (spare === undefined) return new Secret(id, handleFrom(value), facts)
+    spare.refill(value as Uint8Array)
+    return new Secret(id, spare, facts, value.length)
   }
 
   /** The id. */
@@ -181,8 +207,12 @@ export class Secret {
 
   /** Wipes the value. Afterwards reading it throws `SE_DISPOSED`. Again: nothing. */
   dispose(): void {
+    if (this.#disposed) return
     this.#disposed = true
     this.#handle.dispose()
+    if (this.#isShared || spareHandles.length === SPARE_HANDLES) return
+    spareHandles.push(this.#handle)
+    this.#handle = disposedHandle()
   }
 
   /** The same as {@link Secret.dispose}, for `using`. */

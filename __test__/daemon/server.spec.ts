@@ -2,15 +2,18 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { fromBinary, fromJsonString } from '@bufbuild/protobuf'
 import test from 'ava'
 import type { DaemonLimits } from '../../src/daemon/limits.js'
 import { definePlugin, type Plugin, type PluginContext } from '../../src/engine/plugin.js'
 import { createError } from '../../src/errors/secrets-error.js'
+import { GetSecretsResponseSchema } from '../../src/gen/resolver/v1/resolver_pb.js'
 import {
   type Answer,
   ask,
   GET_SECRETS,
   JSON_TYPE,
+  plainBytes,
   RawCaller,
   rawRequest,
   send,
@@ -20,6 +23,7 @@ import { asForeigner, FOREIGN_UID } from '../helpers/foreign.js'
 import { hasProgram } from '../helpers/programs.js'
 
 const body = JSON.stringify({ pattern: 'a/b' })
+const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function memory(values: Readonly<Record<string, string | Uint8Array>> = { 'a/b': 'v' }): Plugin {
   return definePlugin({
@@ -337,6 +341,39 @@ test('a caller that does not read is cut off, and what it was sent counts until 
   t.is((await send(path, big)).status, 200)
   caller.socket.destroy()
 })
+
+for (const form of ['json', 'proto'] as const) {
+  test(`answers that a caller does not read at once come whole when it does, in ${form}`, async (t) => {
+    const value = Buffer.alloc(8192, 'v')
+    const { path, server, requests } = await startServer(t.teardown, [memory({ a: value })])
+    const caller = new RawCaller(path)
+    caller.socket.pause()
+    const body = form === 'json' ? '{"pattern":"a"}' : '\n\u0001a'
+    const request = plainBytes({ headers: { 'content-type': `application/${form}` }, body })
+    // One after the other, until the socket has no room for an answer.
+    let sent = 0
+    for (let idle = 0; idle < 3; ) {
+      caller.socket.write(request)
+      sent++
+      while (requests.length < sent && server.activeRequests === 0) await turn()
+      await turn()
+      idle = server.activeRequests > 0 ? idle + 1 : 0
+    }
+    caller.socket.resume()
+    for (let n = 0; n < sent; n++) {
+      const [, length] = await caller.expect(/^HTTP\/1\.1 200 OK\r\n[^]*?Content-Length: (\d+)\r\n\r\n/)
+      const message = await caller.take(Number(length))
+      const [envelope] =
+        form === 'json'
+          ? fromJsonString(GetSecretsResponseSchema, message).envelopes
+          : fromBinary(GetSecretsResponseSchema, Buffer.from(message, 'latin1')).envelopes
+      t.true(value.equals(envelope?.value ?? new Uint8Array()))
+    }
+    while (server.activeRequests > 0) await turn()
+    t.is(requests.length, sent)
+    caller.socket.destroy()
+  })
+}
 
 for (const [name, leave] of [
   ['closes its connection', (caller: RawCaller) => caller.socket.destroy()],

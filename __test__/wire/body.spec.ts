@@ -6,7 +6,7 @@ import { GetSecretsResponseSchema } from '../../src/gen/resolver/v1/resolver_pb.
 import { Secret, type SecretFacts } from '../../src/index.js'
 import { native } from '../../src/native/load.js'
 import { handleOf } from '../../src/secret.js'
-import { decodeSecrets, encodeSecrets, spliceSecrets } from '../../src/wire/body.js'
+import { decodeSecrets, encodeSecrets } from '../../src/wire/body.js'
 
 const FORMS = ['json', 'proto'] as const
 const UNKNOWN = Date.parse('0001-01-01T00:00:00Z')
@@ -225,9 +225,11 @@ test('a disposed secret is not written, and nothing of the others stays', (t) =>
   for (const form of FORMS) {
     t.throws(() => encodeSecrets(form, [sample, gone]), { code: 'SE_DISPOSED' })
     const target = new Uint8Array(1000).fill(1)
-    const outcome = native().spliceJson('\0 \0', [handleOf(sample), handleOf(gone)], target)
+    const facts = ['a', '', '', '0', 'b', '', '', '0']
+    const handles = [handleOf(sample), handleOf(gone)]
+    const outcome = native().encodeEnvelopes(form === 'json', facts, new Float64Array(6), handles, '', target)
     t.is(outcome.error?.code, 'SE_DISPOSED')
-    t.true(target.subarray(0, 13).every((byte) => byte === 0))
+    t.true(target[0] === 0 && target.every((byte) => byte <= 1), 'what was written is wiped')
   }
 })
 
@@ -235,10 +237,30 @@ test('one secret may be written several times', (t) => {
   for (const form of FORMS) t.is(decodeSecrets(form, encode(form, [sample, sample, sample])).length, 3)
 })
 
-test('a template with other places than values is refused', (t) => {
-  for (const template of ['{}', '"\0\0"']) {
-    t.throws(() => spliceSecrets(template, [handleOf(sample)]), { code: 'SE_INTERNAL' })
+test('facts that are not those of as many secrets are refused', (t) => {
+  const target = new Uint8Array(1000)
+  const facts = ['a', '', '', '0']
+  for (const [given, times, count] of [
+    [[], 1, 1],
+    [facts, 0, 1],
+    [facts, 1, 2],
+    [[...facts, ...facts], 2, 1],
+    [['a', '', '', '1'], 1, 1],
+    [['a', '', '', 'x'], 1, 1],
+  ] as const) {
+    const handles = Array.from({ length: count }, () => handleOf(sample))
+    const outcome = native().encodeEnvelopes(true, given, new Float64Array(times * 3), handles, '', target)
+    t.is(outcome.error?.code, 'SE_INTERNAL')
   }
+})
+
+test('further members follow the envelopes, and values may be left out', (t) => {
+  const body = encodeSecrets('json', [sample], { members: ',"more":[1]', withoutValues: true })
+  const { envelopes, more } = JSON.parse(Buffer.from(body.bytes).toString())
+  body.release()
+  t.deepEqual(more, [1])
+  t.is(envelopes[0].id, 'pg/prod')
+  t.false('value' in envelopes[0])
 })
 
 test('the answer lines of an executable plugin are read and wiped, and a fault names its line', (t) => {

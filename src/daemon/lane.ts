@@ -1,9 +1,14 @@
 // The way of usual requests past node:http, whose own work for a request is several times that of answering it. A
 // connection begins here. With its first request that is not a usual one it is handed to node:http, once and for all.
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { withHead } from '../wire/buffers.js'
+import { native } from '../native/load.js'
+import { unwrap } from '../native/outcome.js'
+import type { SecretView } from '../native/secret.js'
+import { lentHandleOf, type Secret } from '../secret.js'
+import { timeOf, type WireForm } from '../wire/body.js'
+import type { AnswerHeads } from './answer-heads.js'
 import type { Connection } from './connection.js'
+import { descriptorOf } from './peer.js'
 import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
 import { type PlainHead, type PlainRequest, plainRequest } from './rpc/plain-request.js'
 
@@ -12,6 +17,7 @@ const UNLOCK = 'POST /senative.engine.v1.EngineService/Unlock '
 
 /** Who runs a lane. */
 export interface LaneHost extends CallHost {
+  readonly heads: AnswerHeads
   /** Answers a usual request. */
   answerPlain(call: LaneCall): void
 }
@@ -88,46 +94,80 @@ export class LaneCall extends Call {
   readonly procedure = '/resolver.v1.ResolverService/GetSecrets'
   readonly plain: PlainRequest
   readonly timeoutMs: number | undefined
+  readonly #host: LaneHost
   readonly #lane: Lane
 
-  constructor(host: CallHost, connection: Connection, plain: PlainRequest, lane: Lane) {
+  constructor(host: LaneHost, connection: Connection, plain: PlainRequest, lane: Lane) {
     super(host, connection)
     this.plain = plain
     this.timeoutMs = plain.timeoutMs
+    this.#host = host
     this.#lane = lane
   }
 
   protected write({ status, headers, body, last }: WholeAnswer): void {
     const { socket } = this.connection
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\nDate: ${date()}\r\n`
-    for (let n = 0; n < headers.length; n += 2) head += `${headers[n]}: ${headers[n + 1]}\r\n`
-    const seconds = Math.floor(this.host.limits.keepAliveTimeoutMs / 1000)
-    head += last ? 'Connection: close\r\n\r\n' : `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n`
+    const head = this.#host.heads.whole(status, headers, last)
     const written = (error?: Error | null): void => {
-      this.finish()
       if (last || error) socket.destroy()
-      else this.#lane.next()
+      this.#written()
     }
-    const whole = typeof body === 'string' ? head + body : withHead(head, body)
-    if (whole !== undefined) socket.write(whole, written)
-    else {
-      socket.cork()
-      socket.write(head, 'latin1')
-      socket.write(body, written)
-      socket.uncork()
+    if (typeof body === 'string') {
+      socket.write(head + body, written)
+      return
     }
+    socket.cork()
+    socket.write(head, 'latin1')
+    socket.write(body, written)
+    socket.uncork()
+  }
+
+  override answerSecret(form: WireForm, secret: Secret): boolean {
+    const { socket } = this.connection
+    const fd = descriptorOf(socket)
+    if (!this.open || this.last || fd < 0 || socket.writableLength > 0 || !isShort(secret)) return false
+    const { id, plugin = '', version = '', createdAt, resolvedAt, expiresAt } = secret
+    const times = [timeOf(createdAt), timeOf(resolvedAt), timeOf(expiresAt)] as const
+    const head = this.#host.heads.usual(form)
+    const left = native().sendSecret(
+      fd,
+      form === 'json',
+      head,
+      this.id,
+      id,
+      plugin,
+      version,
+      ...times,
+      lentHandleOf(secret),
+    )
+    this.noteAnswer()
+    if (left === null) this.#written()
+    else this.#writeRest(unwrap(left))
+    return true
+  }
+
+  /** Writes what the socket had no room for. */
+  #writeRest(view: SecretView): void {
+    const { socket } = this.connection
+    const buffer = view.open(false)
+    socket.write(new Uint8Array(buffer), (error) => {
+      view.close(buffer)
+      if (error) socket.destroy()
+      this.#written()
+    })
+  }
+
+  #written(): void {
+    this.finish()
+    this.#lane.next()
   }
 }
 
-let dateText = ''
-let dateSecond = 0
+// What the native part sends at once (crates/binding/src/answer.rs): anything longer is written by the stream.
+const MAX_SENT_BYTES = 8 << 10
+const MAX_SENT_TEXT = 1 << 10
 
-function date(): string {
-  const now = Date.now()
-  const second = Math.floor(now / 1000)
-  if (second !== dateSecond) {
-    dateSecond = second
-    dateText = new Date(now).toUTCString()
-  }
-  return dateText
+function isShort({ id, plugin = '', version = '', byteLength, metadata }: Secret): boolean {
+  for (const _ in metadata) return false
+  return byteLength <= MAX_SENT_BYTES && id.length + plugin.length + version.length <= MAX_SENT_TEXT
 }

@@ -7,13 +7,18 @@ import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
 import type { PeerCredentials } from '../native/socket.js'
 
+/** The descriptor of a socket; -1 when it is closed. */
+export function descriptorOf(socket: Socket): number {
+  return (socket as Socket & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1
+}
+
 /**
  * The credentials of whoever connected, as the system noted them then.
  * @throws `SE_SOCKET_UNSAFE` when the socket is closed or has no descriptor; what the system fails with.
  */
 export function peerOf(socket: Socket): PeerCredentials {
-  const fd = (socket as Socket & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd
-  if (typeof fd === 'number' && fd >= 0) return unwrap(native().peerCredentials(fd))
+  const fd = descriptorOf(socket)
+  if (fd >= 0) return unwrap(native().peerCredentials(fd))
   throw createError('SE_SOCKET_UNSAFE', 'who made a connection cannot be told: its descriptor is not known')
 }
 

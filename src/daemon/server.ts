@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Requester } from '../engine/plugin.js'
+import { AnswerHeads } from './answer-heads.js'
 import { Connection, FRESH_MS } from './connection.js'
 import { HijackRequest } from './hijack-request.js'
 import type { LaneCall, LaneHost } from './lane.js'
@@ -58,6 +59,7 @@ const REFUSALS_MS = 1000
 class HttpServer implements DaemonServer, LaneHost {
   readonly log: DaemonLog
   readonly limits: DaemonLimits
+  readonly heads: AnswerHeads
   draining = false
   pendingBytes = 0
   activeRequests = 0
@@ -75,6 +77,7 @@ class HttpServer implements DaemonServer, LaneHost {
     this.#options = options
     this.log = options.log
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.heads = new AnswerHeads(this.limits)
     this.#dispatch = createDispatcher(options)
     const { answerTimeoutMs, headersTimeoutMs } = this.limits
     this.#sweeper = setInterval(() => this.#sweep(), Math.min(answerTimeoutMs, headersTimeoutMs) / 4).unref()

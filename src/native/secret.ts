@@ -12,6 +12,8 @@ export interface SecretView {
 export interface SecretHandle {
   /** Tells the garbage collector the length, and returns it. To be called once. */
   adopt(): number
+  /** Copies bytes, 4,095 at most, into a handle whose value was disposed. */
+  refill(bytes: Uint8Array): void
   /** Copies the value into an array of exactly its length. */
   copyInto(target: Uint8Array): Outcome<null>
   /** The value as text: `SE_NOT_TEXT` when it is not UTF-8. */

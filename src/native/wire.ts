@@ -18,21 +18,39 @@ export interface WireBinding {
   /** Zeroed memory for a message, as values have it. `SE_LIMIT_EXCEEDED` beyond 256 MiB. */
   wireBuffer(length: number): Outcome<SecretView>
   /**
-   * Writes JSON with values in it. Each NUL character of the template, which valid JSON cannot hold, is the place of a
-   * value as base64. Answers with the length; one greater than the target's means that nothing was written.
-   */
-  spliceJson(template: string, values: readonly SecretHandle[], target: Uint8Array): Outcome<number>
-  /**
-   * Writes a `resolver.v1.GetSecretsResponse` in protobuf. `facts`, for each secret: id, provider, version, the number of
-   * metadata pairs, then keys and values in turn. `times`, for each secret: created, resolved, expires in milliseconds
-   * since 1970, NaN where not known (written as the year 1). Answers as `spliceJson`.
+   * Writes a `resolver.v1.GetSecretsResponse`, in JSON or in protobuf. `facts`, for each secret: id, provider, version,
+   * the number of metadata pairs, then keys and values in turn. `times`, for each secret: created, resolved, expires in
+   * milliseconds since 1970, NaN where not known (written as the year 1). No `values` at all: they are left out.
+   * `members`: further ones of the JSON object, each with a comma before it. Answers with the length; one greater than
+   * the target's means that nothing was written.
    */
   encodeEnvelopes(
+    json: boolean,
     facts: readonly string[],
     times: Float64Array,
     values: readonly SecretHandle[],
+    members: string,
     target: Uint8Array,
   ): Outcome<number>
+  /**
+   * Sends an answer of HTTP with one secret that has no metadata. `head` is all of its head but the value of the last
+   * header, which is `name`, and the length. Times as of `encodeEnvelopes`. The texts and the value are at most some
+   * thousand bytes. Null: all of it is sent, or its reader has gone. Otherwise what is left, for which the socket has no
+   * room now.
+   */
+  sendSecret(
+    fd: number,
+    json: boolean,
+    head: string,
+    name: string,
+    id: string,
+    provider: string,
+    version: string,
+    createdAt: number,
+    resolvedAt: number,
+    expiresAt: number,
+    value: SecretHandle,
+  ): Outcome<SecretView> | null
   /**
    * Reads a `resolver.v1.GetSecretsResponse` of at most `limit` envelopes, and wipes the body. `SE_CORRUPT` when it is
    * none; `SE_LIMIT_EXCEEDED`.

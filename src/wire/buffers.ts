@@ -15,9 +15,6 @@ export interface WireBody {
 const POOLED_BYTES = 16 << 10
 const POOLED_BUFFERS = 16
 const pool: Buffer[] = []
-// Before each of them is room for the head of a response: one write instead of two.
-const HEAD_BYTES = 512
-const wholes = new WeakMap<ArrayBufferLike, Buffer>()
 
 /**
  * Writes a message into a buffer that is kept, or into memory of its own when the message is longer.
@@ -25,7 +22,7 @@ const wholes = new WeakMap<ArrayBufferLike, Buffer>()
  * @throws what `into` answers with; `SE_LIMIT_EXCEEDED` beyond 256 MiB.
  */
 export function writeBody(into: (target: Uint8Array) => Outcome<number>): WireBody {
-  const buffer = pool.pop() ?? openPooled()
+  const buffer = pool.pop() ?? open(POOLED_BYTES).buffer
   let length: number
   try {
     length = unwrap(into(buffer))
@@ -47,25 +44,6 @@ export function writeBody(into: (target: Uint8Array) => Outcome<number>): WireBo
 
 function keep(buffer: Buffer): void {
   if (pool.length < POOLED_BUFFERS) pool.push(buffer)
-}
-
-/**
- * A message with a head before it, in one piece. Undefined where there is no room: the message is long, or the head.
- * @param bytes - Of a {@link WireBody}.
- * @param head - Nothing secret, one byte a character.
- */
-export function withHead(head: string, bytes: Uint8Array): Uint8Array | undefined {
-  const whole = wholes.get(bytes.buffer)
-  const start = HEAD_BYTES - head.length
-  if (whole === undefined || start < 0) return undefined
-  whole.write(head, start, 'latin1')
-  return whole.subarray(start, HEAD_BYTES + bytes.length)
-}
-
-function openPooled(): Buffer {
-  const { buffer: whole } = open(HEAD_BYTES + POOLED_BYTES)
-  wholes.set(whole.buffer, whole)
-  return whole.subarray(HEAD_BYTES)
 }
 
 /** Memory as values have it. */

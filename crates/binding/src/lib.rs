@@ -1,5 +1,7 @@
 //! The Node-API face of the crates: converts and exports, decides nothing.
 
+#[cfg(unix)]
+pub mod answer;
 pub mod client;
 mod held;
 pub mod matcher;

@@ -22,6 +22,13 @@ impl<T> Outcome<T> {
     }
 }
 
+impl<T> Outcome<Option<T>> {
+    /// Nothing where the work gave nothing: an object costs more than short work.
+    pub fn transpose(self) -> Option<Outcome<T>> {
+        self.0.transpose().map(Outcome)
+    }
+}
+
 impl<T> From<Result<T>> for Outcome<T> {
     fn from(result: Result<T>) -> Self {
         Self(result)

@@ -21,6 +21,9 @@ pub struct SecretHandle {
     announced: Cell<i64>,
 }
 
+/// The garbage collector is told of values from this length on: those below it weigh no more than the object that holds them.
+const ANNOUNCED_FROM: usize = 4096;
+
 fn too_large(length: usize) -> Error {
     Error::new(Code::ValueTooLarge, format!("a value of {length} bytes is longer than {MAX_VALUE_BYTES}"))
         .with_detail("length", length)
@@ -45,14 +48,44 @@ impl SecretHandle {
         }
     }
 
+    fn announce(&self, env: &Env, length: usize) -> napi::Result<u32> {
+        if length >= ANNOUNCED_FROM {
+            self.announced.set(i64::try_from(length).unwrap_or(i64::MAX));
+            env.adjust_external_memory(self.announced.get())?;
+        }
+        Ok(u32::try_from(length).unwrap_or(u32::MAX))
+    }
+
     fn take_back(&self, env: &Env) -> napi::Result<()> {
-        env.adjust_external_memory(-self.announced.take()).map(drop)
+        match self.announced.take() {
+            0 => Ok(()),
+            announced => env.adjust_external_memory(-announced).map(drop),
+        }
     }
 
     /// A copy of the value, for work on another thread: it stays whole when the handle is disposed meanwhile.
     pub fn copy(&self) -> Result<SecretBytes> {
         self.with(SecretBytes::copy_from)
     }
+}
+
+/// A text of this many bytes as UTF-8.
+fn encoded(text: &JsString<'_>, length: usize) -> SecretBytes {
+    let raw = text.value();
+    // Node-API ends the text with a zero byte, which needs room.
+    let terminated = SecretBytes::with(length + 1, |buffer| {
+        // SAFETY: the string is alive for the length of this call, and the buffer has the length that is given.
+        unsafe {
+            sys::napi_get_value_string_utf8(
+                raw.env,
+                raw.value,
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                ptr::null_mut(),
+            );
+        }
+    });
+    SecretBytes::copy_from(&terminated.as_bytes()[..length])
 }
 
 impl ObjectFinalize for SecretHandle {
@@ -87,20 +120,13 @@ impl SecretHandle {
         if length > MAX_VALUE_BYTES {
             return Ok(Err(too_large(length)).into());
         }
-        // Node-API ends the text with a zero byte, which needs room.
-        let terminated = SecretBytes::with(length + 1, |buffer| {
-            // SAFETY: the buffer has the length that is given, and outlives the call.
-            unsafe {
-                sys::napi_get_value_string_utf8(
-                    raw.env,
-                    raw.value,
-                    buffer.as_mut_ptr().cast(),
-                    buffer.len(),
-                    ptr::null_mut(),
-                );
-            }
-        });
-        Ok(Ok(Self::new(SecretBytes::copy_from(&terminated.as_bytes()[..length]))).into())
+        Ok(Ok(Self::new(encoded(&text, length))).into())
+    }
+
+    /// Copies short bytes into a handle whose value was disposed: it is cheaper than a new one.
+    #[napi]
+    pub fn refill(&self, bytes: &[u8]) {
+        *self.held.lock() = Some(SecretBytes::copy_from(bytes));
     }
 
     /// Tells the garbage collector how much this handle holds, and returns that length. To be called once, by the `Secret`
@@ -108,9 +134,7 @@ impl SecretHandle {
     #[napi]
     pub fn adopt(&self, env: &Env) -> napi::Result<u32> {
         let length = self.held.lock().as_ref().map_or(0, |value| value.as_bytes().len());
-        self.announced.set(i64::try_from(length).unwrap_or(i64::MAX));
-        env.adjust_external_memory(self.announced.get())?;
-        Ok(u32::try_from(length).unwrap_or(u32::MAX))
+        self.announce(env, length)
     }
 
     /// Copies the value into an array of exactly its length.

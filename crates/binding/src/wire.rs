@@ -7,7 +7,7 @@ use keychain_core::{Code, Error, Result, SecretBytes};
 use napi::bindgen_prelude::{ClassInstance, Float64ArraySlice, JsValue, Uint8ArraySlice};
 use napi::{JsString, check_status, sys};
 use napi_derive::napi;
-use wire_core::{Envelope, Facts, Output};
+use wire_core::{Envelope, Facts, Form, Message, Output};
 use zeroize::Zeroize;
 
 use crate::metadata::Metadata;
@@ -123,40 +123,45 @@ pub fn wire_buffer(length: u32) -> Outcome<SecretView> {
     })
 }
 
-/// Writes JSON in which each NUL is the place of a value as base64.
-#[napi(ts_return_type = "Outcome<number>")]
-pub fn splice_json(
-    template: JsString<'_>,
-    values: Vec<ClassInstance<'_, SecretHandle>>,
-    mut target: Uint8ArraySlice<'_>,
-) -> napi::Result<Outcome<u32>> {
-    with_text(&template, |template| {
-        write(&mut target, |output| wire_core::splice(output, template, values.len(), |at, put| values[at].with(put)))
-    })
+/// The form that JavaScript names.
+pub(crate) fn form(json: bool) -> Form {
+    if json { Form::Json } else { Form::Protobuf }
 }
 
-/// Writes a `resolver.v1.GetSecretsResponse` in protobuf.
+/// Writes a `resolver.v1.GetSecretsResponse`.
 #[napi(ts_return_type = "Outcome<number>")]
 pub fn encode_envelopes(
+    json: bool,
     facts: Vec<String>,
     times: Float64ArraySlice<'_>,
     values: Vec<ClassInstance<'_, SecretHandle>>,
+    members: JsString<'_>,
     mut target: Uint8ArraySlice<'_>,
-) -> Outcome<u32> {
-    write(&mut target, |output| {
-        let malformed = || Error::new(Code::Internal, "the facts are not those of as many secrets");
-        let mut facts = &facts[..];
-        let mut times = times.chunks_exact(3);
-        for value in &values {
-            let ([id, provider, version, pairs], rest) = facts.split_first_chunk().ok_or_else(malformed)?;
-            let pairs: usize = pairs.parse().map_err(|_| malformed())?;
-            let (metadata, rest) = rest.split_at_checked(pairs.saturating_mul(2)).ok_or_else(malformed)?;
-            let &[created, resolved, expires] = times.next().ok_or_else(malformed)? else { return Err(malformed()) };
-            let facts_of = Facts { id, provider, version, metadata, times: [created, resolved, expires] };
-            value.with(|value| wire_core::encode_envelope(output, &facts_of, value))?;
-            facts = rest;
-        }
-        if facts.is_empty() { Ok(()) } else { Err(malformed()) }
+) -> napi::Result<Outcome<u32>> {
+    with_text(&members, |members| {
+        write(&mut target, |output| {
+            let malformed = || Error::new(Code::Internal, "the facts are not those of as many secrets");
+            let mut message = Message::begin(output, form(json));
+            let mut facts = &facts[..];
+            for (at, times) in times.chunks_exact(3).enumerate() {
+                let ([id, provider, version, pairs], rest) = facts.split_first_chunk().ok_or_else(malformed)?;
+                let pairs: usize = pairs.parse().map_err(|_| malformed())?;
+                let (metadata, rest) = rest.split_at_checked(pairs.saturating_mul(2)).ok_or_else(malformed)?;
+                let &[created, resolved, expires] = times else { return Err(malformed()) };
+                let facts_of = Facts { id, provider, version, metadata, times: [created, resolved, expires] };
+                match values.get(at) {
+                    Some(value) => value.with(|value| message.put(&facts_of, Some(value)))?,
+                    None if values.is_empty() => message.put(&facts_of, None),
+                    None => return Err(malformed()),
+                }
+                facts = rest;
+            }
+            if !facts.is_empty() || values.len() > times.len() / 3 {
+                return Err(malformed());
+            }
+            message.end(members);
+            Ok(())
+        })
     })
 }
 

@@ -37,7 +37,7 @@ const MAX_DEPTH: usize = 64;
 
 /// Adds one envelope to a `GetSecretsResponse`, which is these one after the other. Every scalar field is written: they
 /// have presence, and Docker's client tells absent from empty.
-pub fn encode_envelope(output: &mut Output<'_>, facts: &Facts<'_>, value: &[u8]) {
+pub(crate) fn encode_envelope(output: &mut Output<'_>, facts: &Facts<'_>, value: &[u8]) {
     let times = facts.times.map(seconds_and_nanos);
     let entries = || facts.metadata.chunks_exact(2).map(|entry| (entry[0].as_bytes(), entry[1].as_bytes()));
     let entry_len = |(key, value): (&[u8], &[u8])| bytes_len(key.len()) + bytes_len(value.len());

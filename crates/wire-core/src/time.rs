@@ -1,5 +1,7 @@
 //! Points in time on the wire: protobuf's seconds and nanoseconds, and RFC 3339.
 
+use crate::output::Output;
+
 /// What the wire writes for a time that is not known: the beginning of the year 1.
 pub(crate) const UNKNOWN_SECONDS: i64 = -62_135_596_800;
 /// The last second of the year 9999.
@@ -21,6 +23,33 @@ pub(crate) fn seconds_and_nanos(milliseconds: f64) -> (i64, i64) {
     }
     let whole = milliseconds.floor() as i64;
     (whole.div_euclid(1000), whole.rem_euclid(1000) * 1_000_000)
+}
+
+/// Adds milliseconds since 1970 as RFC 3339; NaN, and what protobuf cannot hold, as unknown.
+pub(crate) fn put_rfc3339(output: &mut Output<'_>, milliseconds: f64) {
+    let (seconds, nanos) = seconds_and_nanos(milliseconds);
+    if (seconds, nanos) == (UNKNOWN_SECONDS, 0) {
+        return output.put(b"0001-01-01T00:00:00Z");
+    }
+    let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (at, digits, number) in [
+        (0, 4, year),
+        (5, 2, month),
+        (8, 2, day),
+        (11, 2, second / 3600),
+        (14, 2, second / 60 % 60),
+        (17, 2, second % 60),
+        (20, 3, nanos / 1_000_000),
+    ] {
+        let mut rest = number;
+        for place in text[at..at + digits].iter_mut().rev() {
+            *place += (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+    output.put(&text);
 }
 
 /// Reads an RFC 3339 time, such as `2026-01-31T12:00:00.5Z` or `2026-01-31T13:00:00+01:00`. `Err`: it is none.
@@ -98,9 +127,54 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// Year, month and day of days since 1970-01-01. Source: Howard Hinnant, `civil_from_days`.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn written(milliseconds: f64) -> String {
+        let mut target = [0; 24];
+        let mut output = Output::new(&mut target);
+        put_rfc3339(&mut output, milliseconds);
+        let length = output.finish();
+        String::from_utf8(target[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn times_are_written() {
+        for (time, text) in [
+            (0.0, "1970-01-01T00:00:00.000Z"),
+            (-1.0, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000.0, "2000-02-29T00:00:00.000Z"),
+            (1_772_323_199_123.9, "2026-02-28T23:59:59.123Z"),
+            (253_402_300_799_999.0, "9999-12-31T23:59:59.999Z"),
+            (-62_135_596_799_999.0, "0001-01-01T00:00:00.001Z"),
+            (-62_135_596_800_000.0, "0001-01-01T00:00:00Z"),
+            (f64::NAN, "0001-01-01T00:00:00Z"),
+            (253_402_300_800_000.0, "0001-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(written(time), text);
+        }
+    }
+
+    #[test]
+    fn every_day_that_is_written_is_read() {
+        for day in (days_since_1970(1, 1, 2)..=days_since_1970(9999, 12, 31)).step_by(13) {
+            let time = (day * 86_400_000 + 45_296_789) as f64;
+            assert_eq!(parse_rfc3339(&written(time)), Ok(Some(time)));
+        }
+    }
 
     #[test]
     fn times_are_read() {

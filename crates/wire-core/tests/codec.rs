@@ -2,7 +2,8 @@
 
 use keychain_core::{Code, MAX_METADATA_BYTES, MAX_VALUE_BYTES};
 use wire_core::{
-    Envelope, Facts, Output, decode_answer_lines, decode_json, decode_member, decode_protobuf, decode_reply,
+    Envelope, Facts, Form, Message, Output, decode_answer_lines, decode_json, decode_member, decode_protobuf,
+    decode_reply,
 };
 
 /// A small generator of numbers, from a fixed seed.
@@ -89,37 +90,22 @@ fn written(write: impl Fn(&mut Output<'_>)) -> Vec<u8> {
     bytes
 }
 
-fn protobuf(samples: &[Sample]) -> Vec<u8> {
+fn message(form: Form, samples: &[Sample]) -> Vec<u8> {
     written(|output| {
+        let mut message = Message::begin(output, form);
         for sample in samples {
-            wire_core::encode_envelope(output, &sample.facts(), &sample.value);
+            message.put(&sample.facts(), Some(&sample.value));
         }
+        message.end(b"");
     })
 }
 
-/// JSON as JavaScript's side writes it: a template with a NUL for each value.
+fn protobuf(samples: &[Sample]) -> Vec<u8> {
+    message(Form::Protobuf, samples)
+}
+
 fn json(samples: &[Sample]) -> Vec<u8> {
-    let quote = |text: &str| serde_json::to_string(text).unwrap();
-    let envelopes: Vec<_> = samples
-        .iter()
-        .map(|sample| {
-            let [id, provider, version] = sample.texts.each_ref().map(|text| quote(text));
-            let metadata: Vec<_> =
-                sample.metadata.chunks(2).map(|pair| format!("{}:{}", quote(&pair[0]), quote(&pair[1]))).collect();
-            format!(
-                "{{\"id\":{id},\"value\":\"\0\",\"provider\":{provider},\"version\":{version},\"metadata\":{{{}}}}}",
-                metadata.join(",")
-            )
-        })
-        .collect();
-    let template = format!("{{\"envelopes\":[{}]}}", envelopes.join(","));
-    written(|output| {
-        wire_core::splice(output, template.as_bytes(), samples.len(), |at, put| {
-            put(&samples[at].value);
-            Ok(())
-        })
-        .unwrap();
-    })
+    message(Form::Json, samples)
 }
 
 fn samples(random: &mut Random, end: usize) -> Vec<Sample> {
@@ -130,14 +116,11 @@ fn samples(random: &mut Random, end: usize) -> Vec<Sample> {
 fn what_is_written_is_read_back() {
     let mut random = Random(0x5eed);
     for _ in 0..500 {
-        let mut samples = samples(&mut random, 6);
-        let read = decode_protobuf(&protobuf(&samples), 10).unwrap();
-        assert_eq!(read.len(), samples.len());
-        samples.iter().zip(&read).for_each(|(sample, read)| sample.assert_read(read));
-        samples.iter_mut().for_each(|sample| sample.times = [f64::NAN; 3]);
-        let read = decode_json(&json(&samples), 10).unwrap();
-        assert_eq!(read.len(), samples.len());
-        samples.iter().zip(&read).for_each(|(sample, read)| sample.assert_read(read));
+        let samples = samples(&mut random, 6);
+        for read in [decode_protobuf(&protobuf(&samples), 10).unwrap(), decode_json(&json(&samples), 10).unwrap()] {
+            assert_eq!(read.len(), samples.len());
+            samples.iter().zip(&read).for_each(|(sample, read)| sample.assert_read(read));
+        }
     }
 }
 
@@ -228,14 +211,43 @@ fn metadata_beyond_their_limit_are_refused() {
 #[test]
 fn a_target_that_is_too_short_is_wiped_and_the_length_told() {
     let sample = Sample::random(&mut Random(9));
-    let whole = protobuf(std::slice::from_ref(&sample));
-    for len in 0..whole.len() {
-        let mut target = vec![0xee; len];
-        let mut output = Output::new(&mut target);
-        wire_core::encode_envelope(&mut output, &sample.facts(), &sample.value);
-        assert_eq!(output.finish(), whole.len());
-        assert!(target.iter().all(|byte| *byte == 0));
+    for form in [Form::Json, Form::Protobuf] {
+        let whole = message(form, std::slice::from_ref(&sample));
+        for len in 0..whole.len() {
+            let mut target = vec![0xee; len];
+            let mut output = Output::new(&mut target);
+            let mut message = Message::begin(&mut output, form);
+            message.put(&sample.facts(), Some(&sample.value));
+            message.end(b"");
+            assert_eq!(output.finish(), whole.len());
+            assert!(target.iter().all(|byte| *byte == 0));
+        }
     }
+}
+
+#[test]
+fn json_is_written_as_protobuf_has_it_with_further_members_and_without_values() {
+    let sample = Sample {
+        texts: ["a/b".into(), "q\"\\\n\u{7f}\u{0}\u{1f600}".into(), String::new()],
+        metadata: vec!["k".into(), "v".into(), "l".into(), String::new()],
+        times: [f64::NAN, 1_772_323_199_123.0, 0.0],
+        value: b"hunter2".to_vec(),
+    };
+    let text = written(|output| {
+        let mut message = Message::begin(output, Form::Json);
+        message.put(&sample.facts(), None);
+        message.put(&sample.facts(), Some(&sample.value));
+        message.end(br#","results":[]"#);
+    });
+    let facts = [
+        "\"provider\":\"q\\\"\\\\\\u000a\u{7f}\\u0000\u{1f600}\",\"version\":\"\"",
+        r#""createdAt":"0001-01-01T00:00:00Z","resolvedAt":"2026-02-28T23:59:59.123Z""#,
+        r#""expiresAt":"1970-01-01T00:00:00.000Z","metadata":{"k":"v","l":""}}"#,
+    ]
+    .join(",");
+    let id = r#"{"id":"a/b","#;
+    let expected = format!(r#"{{"envelopes":[{id}{facts},{id}"value":"aHVudGVyMg==",{facts}],"results":[]}}"#);
+    assert_eq!(String::from_utf8(text).unwrap(), expected);
 }
 
 fn envelope(json: &str) -> Envelope {

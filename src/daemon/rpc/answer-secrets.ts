@@ -13,6 +13,8 @@ export function answerSecrets(call: Call, form: WireForm, secrets: readonly Secr
   try {
     checkAnswer(call, secrets)
     call.secrets = secrets.length
+    const [only] = secrets
+    if (secrets.length === 1 && only !== undefined && call.answerSecret(form, only)) return
     answerBody(call, form, encodeSecrets(form, secrets))
   } finally {
     for (const secret of secrets) secret.dispose()

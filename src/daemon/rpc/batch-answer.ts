@@ -1,8 +1,8 @@
-// The answer of GetBatch: a JSON text in which each value is left out, and written natively in its place.
+// The answer of GetBatch: every secret once, and for each pattern where in that list its own are.
 import type { PatternResult, PluginOutcome } from '../../engine/engine.js'
 import type { SecretsError } from '../../errors/secrets-error.js'
-import { handleOf, type Secret } from '../../secret.js'
-import { envelopeTemplate, spliceSecrets } from '../../wire/body.js'
+import type { Secret } from '../../secret.js'
+import { encodeSecrets } from '../../wire/body.js'
 import { answerBody, checkAnswer } from './answer-secrets.js'
 import type { Call } from './call.js'
 
@@ -19,19 +19,11 @@ export function answerBatch(call: Call, results: readonly PatternResult[], witho
   try {
     checkAnswer(call, withoutValues ? [] : secrets)
     call.secrets = secrets.length
-    const templates = secrets.map(envelopeTemplate)
-    const envelopes = (withoutValues ? templates.map(withoutValue) : templates).join()
     const told = JSON.stringify(results.map((result) => wireResult(result, places)))
-    const template = `{"envelopes":[${envelopes}],"results":${told}}`
-    if (withoutValues) return call.json(template)
-    answerBody(call, 'json', spliceSecrets(template, secrets.map(handleOf)))
+    answerBody(call, 'json', encodeSecrets('json', secrets, { members: `,"results":${told}`, withoutValues }))
   } finally {
     for (const secret of secrets) secret.dispose()
   }
-}
-
-function withoutValue(template: string): string {
-  return template.replace('"value":"\0",', '')
 }
 
 function wireResult({ secrets, outcomes }: PatternResult, places: ReadonlyMap<Secret, number>) {

@@ -1,6 +1,8 @@
 // One request: from its headers until its answer is written, or its caller has gone.
 import type { ErrorCode } from '../../errors/codes.js'
 import { createError, SecretsError } from '../../errors/secrets-error.js'
+import type { Secret } from '../../secret.js'
+import type { WireForm } from '../../wire/body.js'
 import { connectErrorBody } from '../../wire/failure-detail.js'
 import type { Connection } from '../connection.js'
 import type { DaemonLimits } from '../limits.js'
@@ -79,20 +81,45 @@ export abstract class Call {
     release?: () => void,
     code?: ErrorCode,
   ): void {
-    if (this.answeredAt !== undefined || this.#done) {
+    if (!this.open) {
       release?.()
       return
     }
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
     this.answeredAt = performance.now()
     this.#release = release
-    const { surplus, latest } = this.connection
-    const last = surplus || (this.host.draining && latest === this)
+    const { last } = this
     this.write({ status, headers: ['X-Request-Id', this.id, 'Content-Length', String(length), ...headers], body, last })
     this.#log(status < 400 ? 'answered' : 'failed', code)
   }
 
-  /** Writes the answer, and calls {@link finish} when it is written. */
+  /**
+   * Answers GetSecrets with one secret, where there is a shorter way for that.
+   * @param _secret - It stays the caller's.
+   * @returns whether it has answered; otherwise nothing has happened.
+   */
+  answerSecret(_form: WireForm, _secret: Secret): boolean {
+    return false
+  }
+
+  /** Whether it can be answered still. */
+  protected get open(): boolean {
+    return this.answeredAt === undefined && !this.#done
+  }
+
+  /** Whether its answer is the last of the connection. */
+  protected get last(): boolean {
+    const { surplus, latest } = this.connection
+    return surplus || (this.host.draining && latest === this)
+  }
+
+  /** Notes an answer that was written in another way than by {@link write}. */
+  protected noteAnswer(): void {
+    this.answeredAt = performance.now()
+    this.#log('answered')
+  }
+
+  /** Writes the answer, and calls {@link finish} later, when it is written. */
   protected abstract write(answer: WholeAnswer): void
 
   /** Ends the request: its answer is written, or nobody reads it any more. */

@@ -2,12 +2,12 @@
 #![no_main]
 
 use wire_core::{
-    Envelope, Facts, Output, decode_answer_lines, decode_json, decode_member, decode_protobuf, decode_reply,
+    Envelope, Facts, Form, Message, Output, decode_answer_lines, decode_json, decode_member, decode_protobuf, decode_reply,
 };
 
 const LIMIT: usize = 50;
 
-fn encode(envelope: &Envelope, output: &mut Output<'_>) {
+fn encode(envelope: &Envelope, message: &mut Message<'_, '_>) {
     let metadata: Vec<_> = envelope.metadata.iter().flat_map(|(name, value)| [name.clone(), value.clone()]).collect();
     let facts = Facts {
         id: &envelope.id,
@@ -16,25 +16,36 @@ fn encode(envelope: &Envelope, output: &mut Output<'_>) {
         metadata: &metadata,
         times: [envelope.created_at, envelope.resolved_at, envelope.expires_at].map(|time| time.unwrap_or(f64::NAN)),
     };
-    wire_core::encode_envelope(output, &facts, envelope.value.as_bytes());
+    message.put(&facts, Some(envelope.value.as_bytes()));
+}
+
+fn written(envelopes: &[Envelope], form: Form) -> Vec<u8> {
+    let write = |output: &mut Output<'_>| {
+        let mut message = Message::begin(output, form);
+        envelopes.iter().for_each(|envelope| encode(envelope, &mut message));
+        message.end(b"");
+    };
+    let mut measure = Output::new(&mut []);
+    write(&mut measure);
+    let mut body = vec![0; measure.finish()];
+    write(&mut Output::new(&mut body));
+    body
 }
 
 fn check(envelopes: &[Envelope]) {
     assert!(envelopes.len() <= LIMIT);
-    let mut measure = Output::new(&mut []);
-    envelopes.iter().for_each(|envelope| encode(envelope, &mut measure));
-    let mut body = vec![0; measure.finish()];
-    let mut output = Output::new(&mut body);
-    envelopes.iter().for_each(|envelope| encode(envelope, &mut output));
-    output.finish();
-    let again = decode_protobuf(&body, LIMIT).unwrap();
-    assert_eq!(again.len(), envelopes.len());
-    for (one, other) in envelopes.iter().zip(&again) {
-        assert_eq!((&one.id, &one.provider, &one.version), (&other.id, &other.provider, &other.version));
-        assert_eq!(one.metadata, other.metadata);
-        let times = |one: &Envelope| [one.created_at, one.resolved_at, one.expires_at];
-        assert_eq!(times(one), times(other));
-        assert!(one.value.equals(other.value.as_bytes()));
+    for again in [
+        decode_protobuf(&written(envelopes, Form::Protobuf), LIMIT).unwrap(),
+        decode_json(&written(envelopes, Form::Json), LIMIT).unwrap(),
+    ] {
+        assert_eq!(again.len(), envelopes.len());
+        for (one, other) in envelopes.iter().zip(&again) {
+            assert_eq!((&one.id, &one.provider, &one.version), (&other.id, &other.provider, &other.version));
+            assert_eq!(one.metadata, other.metadata);
+            let times = |one: &Envelope| [one.created_at, one.resolved_at, one.expires_at];
+            assert_eq!(times(one), times(other));
+            assert!(one.value.equals(other.value.as_bytes()));
+        }
     }
 }
 
