@@ -1,6 +1,6 @@
-// RPCs through Connect's own handlers: those that carry no value, and requests of GetSecrets that are written in an
-// unusual way. Loaded with the first of them. Connect never sees a value: an implementation of GetSecrets answers it with
-// an empty message, and the body is written natively in its place.
+// RPCs through Connect's own handlers: Authorize, and all requests that are written in an unusual way. Loaded with the first
+// of them. Connect never sees a value: an implementation of GetSecrets answers it with an empty message, and the body is
+// written natively in its place.
 import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler } from '@connectrpc/connect/protocol'
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'

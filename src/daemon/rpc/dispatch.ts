@@ -1,16 +1,15 @@
-// Which code answers which request. The usual ones are answered here, without Connect; what is unusual, and the RPCs that
-// carry no value, go through Connect's own handlers, which are loaded with the first of them.
+// Which code answers which request. The usual ones are answered without Connect; what is unusual goes through Connect's own
+// handlers, which are loaded with the first of them.
 import type { Authorize } from '../../engine/access.js'
 import type { LocalEngine } from '../../engine/engine.js'
 import type { Secret } from '../../secret.js'
-import { VERSION } from '../../version.js'
-import type { WireForm } from '../../wire/body.js'
 import { readBody } from './body.js'
-import { PROTO_HEADERS } from './call.js'
 import { createEngineService } from './engine-service.js'
 import { answerGetSecrets } from './get-secrets.js'
 import type { HttpCall } from './http-call.js'
+import { createPlainRpcs } from './plain-rpcs.js'
 import { requestPattern } from './request-pattern.js'
+import { usualForm } from './usual-form.js'
 
 /** What a daemon is and how it is doing, for `se daemon status`. */
 export interface DaemonDescription {
@@ -43,13 +42,8 @@ export interface Served {
 /** Answers a request. */
 export type Route = (call: HttpCall) => void
 
-/** A procedure that Connect answers. */
-const CONNECT_PROCEDURES = [
-  '/resolver.v1.AuthorizerService/Authorize',
-  '/plugins.v1.PluginManagementService/ListPlugins',
-  '/plugins.v1.PluginManagementService/EnablePlugin',
-  '/plugins.v1.PluginManagementService/DisablePlugin',
-]
+/** Answers a request that is not a usual one. */
+export type Unusual = (call: HttpCall, body: Buffer) => void
 
 /** Makes the function that answers every request of a server. */
 export function createDispatcher(served: Served): Route {
@@ -60,19 +54,19 @@ export function createDispatcher(served: Served): Route {
       .then(({ answerThroughConnect }) => answerThroughConnect(served, call, body))
       .catch((error) => call.fail(error))
   }
-  const byConnect: Route = (call) => readBody(call, 'maxBodyBytes', (body) => throughConnect(call, body))
   const routes = new Map<string, Route>([
-    ...CONNECT_PROCEDURES.map((procedure): [string, Route] => [procedure, byConnect]),
     ...createEngineService(served),
+    ...createPlainRpcs(served, throughConnect),
     ['/resolver.v1.ResolverService/GetSecrets', getSecrets(served.engine, throughConnect)],
-    ['/health.v1.VersionService/GetVersion', getVersion(throughConnect)],
+    [
+      '/resolver.v1.AuthorizerService/Authorize',
+      (call) => readBody(call, 'maxBodyBytes', (body) => throughConnect(call, body)),
+    ],
     ['/health', health],
     ['/hijack', (call) => call.text(426, 'a session begins with Connection: upgrade and Upgrade: tcp')],
   ])
   return (call) => (routes.get(call.procedure) ?? notFound)(call)
 }
-
-type Unusual = (call: HttpCall, body: Buffer) => void
 
 function getSecrets(engine: LocalEngine, unusual: Unusual): Route {
   return (call) =>
@@ -82,30 +76,6 @@ function getSecrets(engine: LocalEngine, unusual: Unusual): Route {
       if (form === undefined || pattern === undefined) return unusual(call, body)
       answerGetSecrets(engine, call, form, pattern)
     })
-}
-
-// Asked by every client of ours that wants to know whether a daemon lives: it costs no Connect.
-function getVersion(unusual: Unusual): Route {
-  const version = Buffer.from(`v${VERSION}`)
-  const json = JSON.stringify({ version: `v${VERSION}` })
-  const proto = Buffer.concat([Buffer.from([0x0a, version.length]), version])
-  return (call) =>
-    readBody(call, 'maxBodyBytes', (body) => {
-      const form = usualForm(call)
-      const empty = form === 'json' ? body.toString('latin1') === '{}' : body.length === 0
-      if (form === undefined || !empty) return unusual(call, body)
-      if (form === 'json') call.json(json)
-      else call.answer(200, PROTO_HEADERS, proto)
-    })
-}
-
-/** The form of a request that is as every client writes it; undefined for any other, or when its headers are not valid. */
-function usualForm({ request, timeoutMs }: HttpCall): WireForm | undefined {
-  const { method, url, headers } = request
-  if (method !== 'POST' || url?.includes('?') || timeoutMs === null) return undefined
-  if (headers['content-encoding'] !== undefined) return undefined
-  if (headers['content-type'] === 'application/json') return 'json'
-  return headers['content-type'] === 'application/proto' ? 'proto' : undefined
 }
 
 function health(call: HttpCall): void {

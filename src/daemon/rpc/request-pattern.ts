@@ -13,10 +13,14 @@ const TAG = 0x0a
  * @param at - Where the body begins.
  */
 export function requestPattern(form: WireForm, bytes: Buffer, at = 0): string | undefined {
-  return form === 'json' ? JSON_REQUEST.exec(bytes.toString('latin1', at))?.[1] : protoPattern(bytes, at)
+  return form === 'json' ? JSON_REQUEST.exec(bytes.toString('latin1', at))?.[1] : protoText(bytes, at)
 }
 
-function protoPattern(bytes: Buffer, at: number): string | undefined {
+/**
+ * The text of a message in protobuf whose field 1 is all that it has. Undefined for any other, and for text that no pattern
+ * has.
+ */
+export function protoText(bytes: Buffer, at = 0): string | undefined {
   const low = bytes[at + 1]
   if (bytes[at] !== TAG || low === undefined) return undefined
   // A length of one byte, or of two: more than a pattern may have is none of the usual ones.
@@ -24,6 +28,6 @@ function protoPattern(bytes: Buffer, at: number): string | undefined {
   if (high === undefined || high >= 128) return undefined
   const start = at + (low < 128 ? 2 : 3)
   if (bytes.length !== start + (low & 127) + (high << 7)) return undefined
-  const pattern = bytes.toString('latin1', start)
-  return PLAIN.test(pattern) ? pattern : undefined
+  const text = bytes.toString('latin1', start)
+  return PLAIN.test(text) ? text : undefined
 }

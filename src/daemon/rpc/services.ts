@@ -1,9 +1,9 @@
 // The services of Docker's protocol, as Connect calls them.
+import { fromJson } from '@bufbuild/protobuf'
 import type { ConnectRouter } from '@connectrpc/connect'
-import type { PluginInfo, PluginStatus } from '../../engine/engine.js'
 import { createError } from '../../errors/secrets-error.js'
 import { VersionService } from '../../gen/health/v1/health_pb.js'
-import { PluginManagementService, RunStatus } from '../../gen/plugins/v1/plugins_pb.js'
+import { ListPluginsResponseSchema, PluginManagementService } from '../../gen/plugins/v1/plugins_pb.js'
 import { AuthorizerService, Decision } from '../../gen/resolver/v1/authorizer_pb.js'
 import { ResolverService } from '../../gen/resolver/v1/resolver_pb.js'
 import { parsePattern } from '../../pattern.js'
@@ -11,6 +11,7 @@ import { VERSION } from '../../version.js'
 import type { Served } from './dispatch.js'
 import { findSecrets } from './get-secrets.js'
 import { within } from './passage.js'
+import { pluginMessage } from './plugin-message.js'
 
 /** Adds the services to a router. */
 export function routeServices(router: ConnectRouter, { engine, authorize }: Served): void {
@@ -36,7 +37,10 @@ export function routeServices(router: ConnectRouter, { engine, authorize }: Serv
   })
   router.service(PluginManagementService, {
     listPlugins: (_, context) =>
-      within(context, async () => ({ plugins: (await engine.listPlugins()).map(wirePlugin) })),
+      within(context, async () => {
+        const plugins = (await engine.listPlugins()).map(pluginMessage)
+        return fromJson(ListPluginsResponseSchema, { plugins })
+      }),
     enablePlugin: ({ name }, context) =>
       within(context, async () => {
         await engine.enablePlugin(name)
@@ -49,27 +53,4 @@ export function routeServices(router: ConnectRouter, { engine, authorize }: Serv
       }),
   })
   router.service(VersionService, { getVersion: () => ({ version: `v${VERSION}` }) })
-}
-
-const RUN_STATUSES: Readonly<Record<PluginStatus, RunStatus>> = {
-  running: RunStatus.RUNNING,
-  stopped: RunStatus.STOPPED,
-  crashed: RunStatus.CRASHED,
-  'retries exceeded': RunStatus.RETRIES_EXCEEDED,
-}
-
-function wirePlugin(plugin: PluginInfo) {
-  const { name, version, kind, pattern, enabled, builtIn, configurable, status, statusMessage } = plugin
-  const secrets = { case: 'secretsProvider' as const, value: { pattern } }
-  const access = { case: 'accessControlModule' as const, value: {} }
-  return {
-    name,
-    version,
-    disabled: !enabled,
-    external: !builtIn,
-    configurable,
-    runStatus: RUN_STATUSES[status],
-    statusMessage: statusMessage ?? '',
-    metadata: kind === 'secrets' ? secrets : access,
-  }
 }
