@@ -1,5 +1,6 @@
 // Whether a daemon grows: its memory and its descriptors before and after many requests, and before and after many plugins
-// that come, are asked once, and go, every second one in the middle of that; and what it gives back after that. Linux. Needs `npm run build` before.
+// that come, are asked once, and go, every second one in the middle of that; and what it gives back after each of these.
+// Linux. Needs `npm run build` before.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,17 +15,18 @@ const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))
 const CONNECTIONS = 16
 // What V8 leaves for later: repeated, the numbers go up and down by this.
 const NOISE_MB = 32
-// Of a daemon that has nothing to do.
+// Of a daemon that has nothing to do, and what the code of sessions may take beside.
 const GOAL_MB = 60
+const SESSIONS_MB = 8
 
-/** The rows: what was done how often, with megabytes and descriptors before and after. The first is the daemon that has
- * just started, the last the one that gave memory back. */
+/** The rows: what was done how often, with megabytes and descriptors before and after. The first is the idle daemon. */
 export async function bench({ requests = 100_000, reconnections = 1000 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'se-growth-'))
   const socket = join(folder, 'run/daemon.sock')
   for (const name of ['config', 'config/se-native', 'run']) mkdirSync(join(folder, name), { mode: 0o700 })
   writeFileSync(join(folder, 'config/se-native/config.toml'), `[daemon]\naddresses = ["${socket}"]\n`)
   const { PATH } = process.env
+  const log = join(folder, '.local/state/se-native/daemon.log')
   const env = { PATH, HOME: folder, XDG_CONFIG_HOME: join(folder, 'config'), XDG_DATA_HOME: folder, SE_SOCKET: socket }
   const se = (args, input = '') =>
     execFileSync(process.execPath, [cli, ...args], { env, input, stdio: ['pipe', 'pipe', 'ignore'] })
@@ -35,22 +37,20 @@ export async function bench({ requests = 100_000, reconnections = 1000 } = {}) {
     while (!(await isAnswering(socket)));
     const rows = [{ what: 'idle', ...measure(daemon.pid), goalMB: GOAL_MB }]
     const jobs = [
-      ['requests', requests, () => ask(socket, requests)],
-      ['plugins that come and go', reconnections, () => comeAndGo(socket, reconnections)],
+      ['requests', requests, (count) => ask(socket, count), GOAL_MB],
+      ['plugins that come and go', reconnections, (count) => comeAndGo(socket, count), GOAL_MB + SESSIONS_MB],
     ]
-    await ask(socket, requests / 2)
-    await comeAndGo(socket, reconnections / 2)
-    for (const [what, count, run] of jobs) {
+    for (const [what, count, run, goalMB] of jobs) {
+      await run(count / 2)
       const before = measure(daemon.pid)
-      await run()
+      await run(count)
       // The daemon learns a moment later that connections were closed.
       for (let n = 0; n < 100 && measure(daemon.pid).descriptors > before.descriptors; n++) await sleep(20)
-      rows.push({ what, count, before, ...measure(daemon.pid), goalMB: before.megabytes + NOISE_MB })
+      const after = measure(daemon.pid)
+      rows.push({ what, count, before, ...after, goalMB: before.megabytes + NOISE_MB })
+      while (!/"memory was given back".*\n$/.test(readFileSync(log, 'utf8'))) await sleep(200)
+      rows.push({ what: 'and ten seconds without a request', before: after, ...measure(daemon.pid), goalMB })
     }
-    const before = measure(daemon.pid)
-    const log = join(folder, '.local/state/se-native/daemon.log')
-    while (!/"memory was given back".*\n$/.test(readFileSync(log, 'utf8'))) await sleep(200)
-    rows.push({ what: 'ten seconds without a request', before, ...measure(daemon.pid), goalMB: GOAL_MB })
     return rows
   } finally {
     daemon.kill()

@@ -1,6 +1,6 @@
 /**
  * Gives memory back to the system when the work is over: V8 and malloc keep for later what a load once took. A request
- * that comes in that instant waits for it, some ten milliseconds.
+ * that comes in that instant waits for it, some twenty milliseconds.
  */
 import type { PluginLogger } from '../engine/plugin.js'
 import { giveMemoryBack } from '../native/process.js'

@@ -87,7 +87,7 @@ export function harden(): boolean {
 
 /**
  * Collects garbage so that as little memory as possible stays in use, and gives what is free back to the system. Holds
- * everything up for some ten milliseconds. For our own program only.
+ * everything up for some twenty milliseconds. For our own program only.
  */
 export function giveMemoryBack(): void {
   native().giveMemoryBack()

@@ -203,7 +203,7 @@ pub fn harden() -> bool {
 }
 
 /// Collects garbage so that as little memory as possible stays in use, and gives what is free back to the system. Holds
-/// JavaScript up for as long: some ten milliseconds for a heap of ten megabytes. For our own program only.
+/// JavaScript up for as long: some twenty milliseconds for a heap of ten megabytes. For our own program only.
 #[napi]
 pub fn give_memory_back(env: Env) -> napi::Result<()> {
     // Node-API has no function that collects. But V8 collects, and shrinks what it keeps for later, when it is told that
