@@ -17,7 +17,7 @@ const FILES = [
     name: 'cli-ask.cjs',
     begins:
       /\/src\/(resolve|secret|pattern|grammar|quote|wait|native\/\w+|config\/config|cli\/(open-engine|values|commands\/get))\.ts$/,
-    holds: ['src/engine/explanation.ts', 'src/wait.ts'],
+    holds: ['src/clock.ts', 'src/engine/explanation.ts', 'src/wait.ts'],
     whole: true,
   },
   // What the engine of a daemon needs.
