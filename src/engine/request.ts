@@ -62,7 +62,8 @@ export class Request implements Passenger {
     this.#asked = slots.map((slot) => {
       return { slot, own: slot.plugin.parsedPattern, enabled: slot.enabled, sources: 0 }
     })
-    for (const [place, asked] of this.#asked.entries()) {
+    for (let place = 0; place < this.#asked.length; place++) {
+      const asked = this.#asked[place] as Asked
       if (asked.enabled) this.#board(asked, place * this.patterns.length, round)
     }
     if (this.#pending === 0) settled()
@@ -71,9 +72,7 @@ export class Request implements Passenger {
   /** Takes what a call brought. */
   deliver({ cells }: Ticket, brought: readonly Brought[]): void {
     if (this.#abandoned !== undefined) return wipe(brought.flatMap(({ secrets }) => secrets))
-    cells.forEach((cell, n) => {
-      this.#cells[cell] = brought[n]
-    })
+    for (let n = 0; n < cells.length; n++) this.#cells[cells[n] as number] = brought[n]
     this.#pending--
     if (this.#pending === 0) this.#settled?.()
   }
@@ -105,11 +104,11 @@ export class Request implements Passenger {
   #result({ text }: Pattern, row: number): PatternResult {
     const outcomes: PluginOutcome[] = []
     const lists: (readonly Secret[])[] = []
-    this.#asked.forEach((asked, place) => {
+    for (let place = 0; place < this.#asked.length; place++) {
       const brought = this.#cells[place * this.patterns.length + row]
-      outcomes.push(outcomeOf(asked, brought))
+      outcomes.push(outcomeOf(this.#asked[place] as Asked, brought))
       if (brought !== undefined && brought.secrets.length > 0) lists.push(brought.secrets)
-    })
+    }
     return { pattern: text, secrets: lists.length === 1 ? (lists[0] as Secret[]) : lists.flat(), outcomes }
   }
 
@@ -119,8 +118,9 @@ export class Request implements Passenger {
     if (plugin.kind === 'access control') return
     const fresh: Pattern[] = []
     const cells: number[] = []
-    this.patterns.forEach((pattern, row) => {
-      if (!own.overlaps(pattern)) return
+    for (let row = 0; row < this.patterns.length; row++) {
+      const pattern = this.patterns[row] as Pattern
+      if (!own.overlaps(pattern)) continue
       const cell = firstCell + row
       const key = keyOf(pattern, round.times)
       const kept = plugin.cacheTtlMs === undefined ? undefined : slot.cache.find(key, own)
@@ -134,14 +134,14 @@ export class Request implements Passenger {
         fresh.push(pattern)
         cells.push(cell)
       }
-    })
-    if (fresh.length === 0) return
-    const batches = plugin.getMany === undefined ? fresh.map((pattern) => [pattern]) : [fresh]
-    let n = 0
-    for (const batch of batches) {
-      const call = new Call(slot, own, batch, round)
-      batch.forEach((_, row) => this.#wait(asked, call, row, cells[n++] as number))
     }
+    if (plugin.getMany !== undefined && fresh.length > 0) this.#begin(asked, fresh, cells, round)
+    else for (let n = 0; n < fresh.length; n++) this.#begin(asked, [fresh[n] as Pattern], [cells[n] as number], round)
+  }
+
+  #begin(asked: Asked, patterns: readonly Pattern[], cells: readonly number[], round: Round): void {
+    const call = new Call(asked.slot, asked.own, patterns, round)
+    for (let row = 0; row < cells.length; row++) this.#wait(asked, call, row, cells[row] as number)
   }
 
   #wait(asked: Asked, call: Call, row: number, cell: number): void {
@@ -157,8 +157,8 @@ export class Request implements Passenger {
    * the first is the same as the first of another answer, and so on.
    */
   #unify(): void {
-    this.#asked.forEach(({ sources }, place) => {
-      if (sources < 2) return
+    for (let place = 0; place < this.#asked.length; place++) {
+      if ((this.#asked[place] as Asked).sources < 2) continue
       const known = new Map<string, Secret[]>()
       for (let cell = place * this.patterns.length; cell < (place + 1) * this.patterns.length; cell++) {
         const brought = this.#cells[cell]
@@ -174,7 +174,7 @@ export class Request implements Passenger {
         })
         this.#cells[cell] = { ...brought, secrets }
       }
-    })
+    }
   }
 }
 
