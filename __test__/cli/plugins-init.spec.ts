@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { BUILD_TIMEOUT_MS, goMissing } from '../helpers/go.js'
+import { goMissing, whileBuilding } from '../helpers/go.js'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -64,12 +64,11 @@ test('the plugin in TypeScript passes its own test, and answers', async (t) => {
 })
 
 withGo('the plugin in Go passes its own test, and answers', async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
   const { home, folder } = await written(t, 'gone', 'go')
   copyFileSync(join(root, '__test__/go/go.sum'), join(folder, 'go.sum'))
   const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false' }
-  await run('go', ['test', './...'], { cwd: folder, env })
-  await run('go', ['build', '-o', 'gone', '.'], { cwd: folder, env })
+  await whileBuilding(t, run('go', ['test', './...'], { cwd: folder, env }))
+  await whileBuilding(t, run('go', ['build', '-o', 'gone', '.'], { cwd: folder, env }))
   const report = await home.ok(['plugins', 'test', join(folder, 'gone'), '--id', 'gone/hello'])
   t.regex(report, /\n1\.\.15\n$/)
   t.notRegex(report, /not ok|SKIP/)

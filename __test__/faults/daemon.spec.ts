@@ -5,16 +5,12 @@ import { connect } from '../../src/client/connect.js'
 import { SecretsError } from '../../src/index.js'
 import { getSecrets, type JsonError } from '../helpers/ask.js'
 import { startDaemon } from '../helpers/daemon.js'
-import { BUILD_TIMEOUT_MS, buildGo, type GoAnswer, goMissing, startGo } from '../helpers/go.js'
+import { buildGoFirst, type GoAnswer, goMissing, startGo } from '../helpers/go.js'
 
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 test('when the daemon is killed under load and started again, clients and plugins recover by themselves', async (t) => {
   t.timeout(110_000)

@@ -6,18 +6,14 @@ import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext } from 'ava'
 import { startDaemon } from '../helpers/daemon.js'
 import { asForeigner, FOREIGN_UID } from '../helpers/foreign.js'
-import { BUILD_TIMEOUT_MS, buildGo, type GoAnswer, goClient, goMissing, LineProgram } from '../helpers/go.js'
+import { buildGo, buildGoFirst, type GoAnswer, goClient, goMissing, LineProgram } from '../helpers/go.js'
 import { createFileHome } from '../helpers/se.js'
 
 const foreigner = goMissing() === undefined ? asForeigner() : undefined
 // One after the other: each starts processes that have seconds to answer.
 const test = foreigner === undefined ? anyTest.serial.skip : anyTest.serial
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 /** A folder that everybody may use, with the Go programs, and how a foreigner runs one of them. */
 async function createForeignFolder(t: ExecutionContext): Promise<{

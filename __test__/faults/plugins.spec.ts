@@ -5,18 +5,14 @@ import { join } from 'node:path'
 import anyTest, { type ExecutionContext } from 'ava'
 import { getSecrets, hijack, type JsonEnvelope, type JsonError } from '../helpers/ask.js'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
-import { BUILD_TIMEOUT_MS, buildGo, goMissing, startGo } from '../helpers/go.js'
+import { buildGo, buildGoFirst, goMissing, startGo } from '../helpers/go.js'
 import { openDescriptors, residentBytes } from '../helpers/memory.js'
 import { createFileHome } from '../helpers/se.js'
 
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 /** A daemon whose store has `mine`, with this configuration and these executables in its plugin folder. */
 async function start(

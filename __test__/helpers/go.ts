@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { ExecutionContext, TestFn } from 'ava'
 
 const sources = fileURLToPath(new URL('../go/', import.meta.url))
 const run = promisify(execFile)
 
-/** Milliseconds that the first build may take: it downloads the modules and compiles all of them. */
-export const BUILD_TIMEOUT_MS = 600_000
+/** Seconds that the first build may take: it downloads the modules and compiles all of them. */
+const BUILD_SECONDS = 600
+/** ava waits no longer for a file that shows no life. */
+const LIFE_MS = 60_000
 
 /**
  * Whether Go is there; when it is not, the reason to skip with. Where `SE_REQUIRE` names `go`, as in CI, a missing one
@@ -24,6 +27,32 @@ export function goMissing(): string | undefined {
   if (spawnSync('go', ['version']).status === 0) return undefined
   if (process.env['SE_REQUIRE']?.split(/[\s,]+/).includes('go')) throw new Error('Go is required')
   return 'Go is missing'
+}
+
+/** Has the Go programs built before the tests of a file. */
+export function buildGoFirst(test: TestFn): void {
+  test.before('the Go programs are built', async (t) => {
+    const missing = goMissing()
+    if (missing === undefined) await whileBuilding(t, buildGo())
+    else t.log(missing)
+    t.pass()
+  })
+}
+
+/**
+ * Waits for a build, for longer than ava does. Limits of its own are what ava takes for life: with one for the whole
+ * build, tests that hang afterwards would be waited for as long.
+ */
+export async function whileBuilding<T>(t: ExecutionContext, build: Promise<T>): Promise<T> {
+  const live = (): void => t.timeout(LIFE_MS)
+  live()
+  const timer = setInterval(live, LIFE_MS / 2)
+  try {
+    return await build
+  } finally {
+    clearInterval(timer)
+    t.timeout.clear()
+  }
 }
 
 let building: Promise<string> | undefined
@@ -43,7 +72,8 @@ async function build(): Promise<string> {
   // Several test processes come here at once: one builds, the others wait for the lock, which ends with its process.
   const script = 'test -e done || { go build -C "$1" -trimpath -o "$2/" ./... && touch done; }'
   const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false' }
-  await run('flock', ['lock', 'sh', '-c', script, 'sh', sources, folder], { cwd: folder, env })
+  const words = [`${BUILD_SECONDS}`, 'flock', 'lock', 'sh', '-c', script, 'sh', sources, folder]
+  await run('timeout', words, { cwd: folder, env })
   return folder
 }
 

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import anyTest, { type ExecutionContext } from 'ava'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
 import {
-  BUILD_TIMEOUT_MS,
-  buildGo,
+  buildGoFirst,
   type GoAnswer,
   type GoSecret,
   goClient,
@@ -16,11 +15,7 @@ import {
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 /** A daemon with a Go plugin `vault` that has these secrets, and the client that asks it. */
 async function startBoth(

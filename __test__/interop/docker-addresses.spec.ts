@@ -3,15 +3,11 @@
 import { join } from 'node:path'
 import anyTest from 'ava'
 import { startDaemon } from '../helpers/daemon.js'
-import { BUILD_TIMEOUT_MS, buildGo, goClient, goMissing, startGo } from '../helpers/go.js'
+import { buildGoFirst, goClient, goMissing, startGo } from '../helpers/go.js'
 
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 test('the Go client and a Go plugin find a daemon that was given no address', async (t) => {
   const daemon = await startDaemon(t, { addresses: 'default' })

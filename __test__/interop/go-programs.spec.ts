@@ -5,24 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext } from 'ava'
-import {
-  BUILD_TIMEOUT_MS,
-  buildGo,
-  goClient,
-  goMissing,
-  type LineProgram,
-  startGo,
-  writeSecrets,
-} from '../helpers/go.js'
+import { buildGoFirst, goClient, goMissing, type LineProgram, startGo, writeSecrets } from '../helpers/go.js'
 
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 async function startEngine(t: ExecutionContext): Promise<{ folder: string; socket: string; engine: LineProgram }> {
   const folder = mkdtempSync(join(tmpdir(), 'se-go-'))

@@ -4,17 +4,13 @@ import { join } from 'node:path'
 import anyTest, { type ExecutionContext } from 'ava'
 import { getSecrets, type JsonEnvelope, type JsonError } from '../helpers/ask.js'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
-import { BUILD_TIMEOUT_MS, buildGo, EventFile, goClient, goMissing, writeSecrets } from '../helpers/go.js'
+import { buildGo, buildGoFirst, EventFile, goClient, goMissing, writeSecrets } from '../helpers/go.js'
 import { createFileHome, type Home } from '../helpers/se.js'
 
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 interface Launched {
   readonly home: Home

@@ -4,8 +4,7 @@ import anyTest, { type ExecutionContext } from 'ava'
 import { getSecrets, type JsonEnvelope, type JsonError } from '../helpers/ask.js'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
 import {
-  BUILD_TIMEOUT_MS,
-  buildGo,
+  buildGoFirst,
   type GoPlugin,
   type GoSecret,
   goClient,
@@ -18,11 +17,7 @@ import {
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 const SECRETS: readonly GoSecret[] = [
   { id: 'vault/a', value: Buffer.from('a') },

@@ -4,27 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext } from 'ava'
-import {
-  BUILD_TIMEOUT_MS,
-  buildGo,
-  EventFile,
-  type GoAnswer,
-  goClient,
-  goMissing,
-  LineProgram,
-  startGo,
-} from '../helpers/go.js'
+import { buildGoFirst, EventFile, type GoAnswer, goClient, goMissing, LineProgram, startGo } from '../helpers/go.js'
 
 // One after the other: each starts processes that have seconds to answer.
 const test = goMissing() === undefined ? anyTest.serial : anyTest.serial.skip
 const fixture = fileURLToPath(new URL('../fixtures/run-plugin.ts', import.meta.url))
 const command = [process.execPath, `--import=${import.meta.resolve('tsx')}`, fixture] as const
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  await buildGo()
-  t.pass()
-})
+buildGoFirst(anyTest)
 
 interface GoEngine {
   readonly folder: string

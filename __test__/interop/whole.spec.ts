@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import anyTest, { type ExecutionContext } from 'ava'
 import { GET_SECRETS, type JsonEnvelope } from '../helpers/ask.js'
 import { type Daemon, startDaemon } from '../helpers/daemon.js'
-import { BUILD_TIMEOUT_MS, buildGo, goClient, goMissing, LineProgram, startGo, writeSecrets } from '../helpers/go.js'
+import { buildGoFirst, goClient, goMissing, LineProgram, startGo, writeSecrets } from '../helpers/go.js'
 import { keyringMissing, startKeyring } from '../helpers/keyring.js'
 import { checkBundle, createHome } from '../helpers/se.js'
 
@@ -17,12 +17,8 @@ const test = missing === undefined ? anyTest.serial : anyTest.serial.skip
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-anyTest.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  checkBundle()
-  await buildGo()
-  t.pass()
-})
+anyTest.before(() => checkBundle())
+buildGoFirst(anyTest)
 
 const PLUGIN = `
 import { definePlugin, runPlugin } from 'se-native'

@@ -9,17 +9,13 @@ import test, { type ExecutionContext } from 'ava'
 import { WINDOW_BYTES } from '../../src/yamux/frame.js'
 import { YamuxSession } from '../../src/yamux/session.js'
 import type { YamuxStream } from '../../src/yamux/stream.js'
-import { BUILD_TIMEOUT_MS, buildGo, goMissing, LineProgram } from '../helpers/go.js'
+import { buildGo, buildGoFirst, goMissing, LineProgram } from '../helpers/go.js'
 import { readAll, turn } from '../helpers/yamux.js'
 
 const missing = goMissing()
 const real = missing === undefined ? test : test.skip
 
-test.before(async (t) => {
-  t.timeout(BUILD_TIMEOUT_MS)
-  if (missing === undefined) await buildGo()
-  else t.log(missing)
-})
+buildGoFirst(test)
 
 /** Starts HashiCorp's side, connected with a session of ours. */
 async function connect(t: ExecutionContext, theirs: 'client' | 'server', flags: readonly string[] = []) {
