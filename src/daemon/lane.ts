@@ -10,7 +10,8 @@ import type { AnswerHeads } from './answer-heads.js'
 import type { Connection } from './connection.js'
 import { descriptorOf } from './peer.js'
 import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
-import { type PlainHead, type PlainRequest, plainRequest } from './rpc/plain-request.js'
+import { type PlainHead, plainHead } from './rpc/plain-request.js'
+import type { Answer, Usual } from './rpc/usual.js'
 
 /** How a request begins whose body is a passphrase. */
 const UNLOCK = 'POST /senative.engine.v1.EngineService/Unlock '
@@ -18,8 +19,10 @@ const UNLOCK = 'POST /senative.engine.v1.EngineService/Unlock '
 /** Who runs a lane. */
 export interface LaneHost extends CallHost {
   readonly heads: AnswerHeads
-  /** Answers a usual request. */
-  answerPlain(call: LaneCall): void
+  /** What reads usual requests, by the path. */
+  readonly usual: ReadonlyMap<string, Usual>
+  /** Begins a request, and answers it. */
+  begin(call: Call, answer: Answer): void
 }
 
 /** A connection that has sent nothing but usual requests. */
@@ -69,12 +72,18 @@ export class Lane {
   }
 
   #read(chunk: Buffer): void {
-    const read = plainRequest(chunk, this.#head)
-    if (read === undefined) return this.#leave(chunk)
-    this.#head = read[0]
+    const head = plainHead(chunk, this.#head)
+    const answer = head && this.#answer(head, chunk)
+    if (head === undefined || answer === undefined) return this.#leave(chunk)
+    this.#head = head
     this.#busy = true
     this.used = true
-    this.#host.answerPlain(new LaneCall(this.#host, this.#connection, read[1], this))
+    this.#host.begin(new LaneCall(this.#host, this.#connection, head, this), answer)
+  }
+
+  #answer({ procedure, form, bytes, bodyBytes }: PlainHead, chunk: Buffer): Answer | undefined {
+    if (bodyBytes > this.#host.limits.maxBodyBytes) return undefined
+    return this.#host.usual.get(procedure)?.(form, chunk.subarray(bytes.length))
   }
 
   #leave(chunk: Buffer): void {
@@ -91,16 +100,15 @@ export class Lane {
 
 /** A usual request. */
 export class LaneCall extends Call {
-  readonly procedure = '/resolver.v1.ResolverService/GetSecrets'
-  readonly plain: PlainRequest
+  readonly procedure: string
   readonly timeoutMs: number | undefined
   readonly #host: LaneHost
   readonly #lane: Lane
 
-  constructor(host: LaneHost, connection: Connection, plain: PlainRequest, lane: Lane) {
+  constructor(host: LaneHost, connection: Connection, { procedure, timeoutMs }: PlainHead, lane: Lane) {
     super(host, connection)
-    this.plain = plain
-    this.timeoutMs = plain.timeoutMs
+    this.procedure = procedure
+    this.timeoutMs = timeoutMs
     this.#host = host
     this.#lane = lane
   }

@@ -6,15 +6,16 @@ import type { Requester } from '../engine/plugin.js'
 import { AnswerHeads } from './answer-heads.js'
 import { Connection, FRESH_MS } from './connection.js'
 import { HijackRequest } from './hijack-request.js'
-import type { LaneCall, LaneHost } from './lane.js'
+import type { LaneHost } from './lane.js'
 import { type DaemonLimits, DEFAULT_LIMITS, limitExceeded, SPARE_CONNECTIONS } from './limits.js'
 import type { DaemonLog } from './log.js'
 import { peerOf } from './peer.js'
 import { refuseRequest } from './refuse-request.js'
 import type { Call } from './rpc/call.js'
 import { createDispatcher, type Route, type Served } from './rpc/dispatch.js'
-import { answerGetSecrets } from './rpc/get-secrets.js'
+import { createEngineService } from './rpc/engine-service.js'
 import { HttpCall } from './rpc/http-call.js'
+import { type Answer, createUsual, type Usual } from './rpc/usual.js'
 
 export type { DaemonDescription } from './rpc/dispatch.js'
 
@@ -60,6 +61,7 @@ class HttpServer implements DaemonServer, LaneHost {
   readonly log: DaemonLog
   readonly limits: DaemonLimits
   readonly heads: AnswerHeads
+  readonly usual: ReadonlyMap<string, Usual>
   draining = false
   pendingBytes = 0
   activeRequests = 0
@@ -78,7 +80,9 @@ class HttpServer implements DaemonServer, LaneHost {
     this.log = options.log
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.heads = new AnswerHeads(this.limits)
-    this.#dispatch = createDispatcher(options)
+    const handlers = createEngineService(options)
+    this.usual = createUsual(options, handlers)
+    this.#dispatch = createDispatcher(options, handlers, this.usual)
     const { answerTimeoutMs, headersTimeoutMs } = this.limits
     this.#sweeper = setInterval(() => this.#sweep(), Math.min(answerTimeoutMs, headersTimeoutMs) / 4).unref()
   }
@@ -204,18 +208,13 @@ class HttpServer implements DaemonServer, LaneHost {
     this.#refusedAt = now
   }
 
-  answerPlain(call: LaneCall): void {
-    const { form, pattern } = call.plain
-    this.#begin(call, () => answerGetSecrets(this.#options.engine, call, form, pattern))
-  }
-
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket) as Connection
     const call = new HttpCall(this, connection, request, response)
-    this.#begin(call, () => this.#dispatch(call))
+    this.begin(call, () => this.#dispatch(call))
   }
 
-  #begin(call: Call, answer: () => void): void {
+  begin(call: Call, answer: Answer): void {
     this.activeRequests += 1
     this.#arrivals += 1
     const { maxConnections, maxRequests } = this.limits
@@ -224,7 +223,7 @@ class HttpServer implements DaemonServer, LaneHost {
         throw limitExceeded('maxConnections', `there are ${maxConnections} connections already`, maxConnections)
       if (this.activeRequests > maxRequests)
         throw limitExceeded('maxRequests', `${maxRequests} requests are under way already`, maxRequests)
-      answer()
+      answer(call)
     } catch (error) {
       call.fail(error)
     }

@@ -15,9 +15,20 @@ export class LateSignal {
     return this.#controller.signal
   }
 
+  /** Throws the reason when nobody waits any more. */
+  check(): void {
+    if (this.#aborted !== undefined) throw this.#aborted.reason
+  }
+
   /** Tells that nobody waits any more. */
   abort(reason: unknown): void {
     this.#aborted = { reason }
     this.#controller?.abort(reason)
   }
+}
+
+/** Throws the reason when a signal is aborted. One that nobody has looked at is not made for that. */
+export function throwIfAborted(context: { readonly signal: AbortSignal }): void {
+  if (context instanceof LateSignal) context.check()
+  else context.signal.throwIfAborted()
 }

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../engine/late-signal.js'
 import { makePlugin, type Plugin, type PluginContext } from '../engine/plugin.js'
 import { isId } from '../id.js'
 import type { Pattern } from '../pattern.js'
@@ -35,14 +36,14 @@ export function keychain(options: KeychainOptions = {}): Plugin {
     })
     return opening
   }
-  const getMany = async (patterns: readonly Pattern[], { signal, times }: PluginContext) => {
+  const getMany = async (patterns: readonly Pattern[], context: PluginContext) => {
     const store = await open()
     const wanted = await oneSelection(store, patterns)
     // What comes after nobody waits any more is wiped by the engine; nothing new is begun then.
-    signal.throwIfAborted()
+    throwIfAborted(context)
     const secrets = await store.getMany(wanted)
     try {
-      if (times && secrets.some(({ createdAt }) => createdAt === undefined)) {
+      if (context.times && secrets.some(({ createdAt }) => createdAt === undefined)) {
         const [only, ...more] = patterns
         addTimes(secrets, await store.list(more.length === 0 ? only?.text : '**'))
       }

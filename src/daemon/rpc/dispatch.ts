@@ -3,13 +3,11 @@
 import type { Authorize } from '../../engine/access.js'
 import type { LocalEngine } from '../../engine/engine.js'
 import type { Secret } from '../../secret.js'
+import type { WireForm } from '../../wire/body.js'
 import { readBody } from './body.js'
-import { createEngineService } from './engine-service.js'
-import { answerGetSecrets } from './get-secrets.js'
+import { engineRoutes, type Handler } from './engine-service.js'
 import type { HttpCall } from './http-call.js'
-import { createPlainRpcs } from './plain-rpcs.js'
-import { requestPattern } from './request-pattern.js'
-import { usualForm } from './usual-form.js'
+import type { Usual } from './usual.js'
 
 /** What a daemon is and how it is doing, for `se daemon status`. */
 export interface DaemonDescription {
@@ -42,11 +40,16 @@ export interface Served {
 /** Answers a request. */
 export type Route = (call: HttpCall) => void
 
-/** Answers a request that is not a usual one. */
-export type Unusual = (call: HttpCall, body: Buffer) => void
-
-/** Makes the function that answers every request of a server. */
-export function createDispatcher(served: Served): Route {
+/**
+ * Makes the function that answers every request of a server.
+ * @param engineHandlers - Of EngineService.
+ * @param usual - What reads usual requests.
+ */
+export function createDispatcher(
+  served: Served,
+  engineHandlers: ReadonlyMap<string, Handler>,
+  usual: ReadonlyMap<string, Usual>,
+): Route {
   let handlers: Promise<typeof import('./connect.js')> | undefined
   const throughConnect = (call: HttpCall, body: Buffer): void => {
     handlers ??= import('./connect.js')
@@ -55,9 +58,8 @@ export function createDispatcher(served: Served): Route {
       .catch((error) => call.fail(error))
   }
   const routes = new Map<string, Route>([
-    ...createEngineService(served),
-    ...createPlainRpcs(served, throughConnect),
-    ['/resolver.v1.ResolverService/GetSecrets', getSecrets(served.engine, throughConnect)],
+    ...[...usual].map(([procedure, read]): [string, Route] => [procedure, usualOr(read, throughConnect)]),
+    ...engineRoutes(engineHandlers),
     [
       '/resolver.v1.AuthorizerService/Authorize',
       (call) => readBody(call, 'maxBodyBytes', (body) => throughConnect(call, body)),
@@ -68,14 +70,23 @@ export function createDispatcher(served: Served): Route {
   return (call) => (routes.get(call.procedure) ?? notFound)(call)
 }
 
-function getSecrets(engine: LocalEngine, unusual: Unusual): Route {
+function usualOr(read: Usual, unusual: (call: HttpCall, body: Buffer) => void): Route {
   return (call) =>
     readBody(call, 'maxBodyBytes', (body) => {
       const form = usualForm(call)
-      const pattern = form && requestPattern(form, body)
-      if (form === undefined || pattern === undefined) return unusual(call, body)
-      answerGetSecrets(engine, call, form, pattern)
+      const answer = form && read(form, body)
+      if (answer === undefined) unusual(call, body)
+      else answer(call)
     })
+}
+
+/** The form of a request that is as every client writes it; undefined for any other, or when its headers are not valid. */
+function usualForm({ request, timeoutMs }: HttpCall): WireForm | undefined {
+  const { method, url, headers } = request
+  if (method !== 'POST' || url?.includes('?') || timeoutMs === null) return undefined
+  if (headers['content-encoding'] !== undefined) return undefined
+  if (headers['content-type'] === 'application/json') return 'json'
+  return headers['content-type'] === 'application/proto' ? 'proto' : undefined
 }
 
 function health(call: HttpCall): void {
