@@ -1,7 +1,10 @@
 //! The session bus: finding it, connecting, and calls of one line.
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
 
+use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zbus::connection::Builder;
@@ -46,6 +49,23 @@ impl Bus {
         let connection = connected
             .map_err(|error| no_bus("no D-Bus session bus answers at the address in use").with_source(error))?;
         Ok(Self { connection })
+    }
+
+    /// Waits for work on this connection. Meanwhile this thread also does what there is to do for the connection: an
+    /// answer would otherwise wake the connection's own thread first, which costs more than reading it.
+    pub(super) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let executor = self.connection.executor();
+        let help = async {
+            loop {
+                executor.tick().await;
+            }
+        };
+        zbus::block_on(async {
+            match select(pin!(work), pin!(help)).await {
+                Either::Left((done, _)) => done,
+                Either::Right((never, _)) => never,
+            }
+        })
     }
 
     /// Calls a method of the service, and starts the service where the bus can.

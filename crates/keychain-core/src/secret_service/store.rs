@@ -101,7 +101,7 @@ impl SecretServiceStore {
         for attempt in 0.. {
             let (failure, link) = match self.link() {
                 Err(failure) => (failure, None),
-                Ok(link) => match zbus::block_on(step(link.clone())) {
+                Ok(link) => match link.bus.run(step(link.clone())) {
                     Ok(value) => return Ok(value),
                     Err(failure) => (failure, Some(link)),
                 },
@@ -127,7 +127,7 @@ impl SecretServiceStore {
 
     fn unlock(&self, link: &Link) -> Outcome<()> {
         let _turn = lock(&self.unlocking);
-        zbus::block_on(async {
+        link.bus.run(async {
             if !link.bus.is_locked(link.collection.as_str()).await? {
                 return Ok(());
             }
