@@ -38,6 +38,8 @@ export interface Round {
 /** How many ids of an answer's strays are shown, and how much of each: they may be anything. */
 const SHOWN_STRAYS = 100
 const SHOWN_CHARACTERS = 200
+/** The rows of a call for one pattern. */
+const ONLY: readonly number[] = [0]
 
 /** A call under way. */
 export class Call implements Due {
@@ -73,7 +75,7 @@ export class Call implements Due {
     this.at = this.#began + this.#limitMs
     this.#context = new CallContext(slot.log, round.requester, round.times)
     slot.begin(this)
-    this.#ask(patterns.map((_, row) => row))
+    this.#ask(patterns.length === 1 ? ONLY : patterns.map((_, row) => row))
   }
 
   /** The row of a key that is one of its own. */
@@ -160,9 +162,10 @@ export class Call implements Due {
     if (this.#over) return wipe(lists.flat())
     this.#report(dropped)
     const shown = dropped.length === 0 ? dropped : dropped.slice(0, SHOWN_STRAYS).map(shortened)
-    rows.forEach((row, n) => {
-      this.#brought[row] = { secrets: lists[n] ?? [], dropped: shown, failure: undefined, latencyMs, cached: false }
-    })
+    for (let n = 0; n < rows.length; n++) {
+      const secrets = lists[n] ?? []
+      this.#brought[rows[n] as number] = { secrets, dropped: shown, failure: undefined, latencyMs, cached: false }
+    }
     this.#land()
   }
 

@@ -47,14 +47,15 @@ class Taking implements Taken {
   readonly dropped: string[] = []
   readonly #plugin: string
   readonly #own: Pattern
-  readonly #rowsOf: (id: string) => readonly number[]
-  readonly #resolvedAt = new Date()
+  readonly #patterns: readonly Pattern[]
+  #set: PatternSet | undefined
+  #resolvedAt: Date | undefined
 
   constructor(plugin: string, own: Pattern, patterns: readonly Pattern[]) {
-    this.lists = patterns.map(() => [])
+    this.lists = patterns.length === 1 ? [[]] : patterns.map(() => [])
     this.#plugin = plugin
     this.#own = own
-    this.#rowsOf = rowsBy(patterns)
+    this.#patterns = patterns
   }
 
   async takeMany(answers: readonly Answer[]): Promise<Taken> {
@@ -73,8 +74,36 @@ class Taking implements Taken {
     const rows = this.#own.matches(id) ? this.#rowsOf(id) : NONE
     if (rows.length === 0) this.dropped.push(id)
     if (rows.length === 0 || isHidden(id)) return wipeAnswers([answer])
-    const secret = secretFrom(answer, this.#plugin, this.#resolvedAt)
+    const secret = this.#secretFrom(answer)
     for (const row of rows) this.lists[row]?.push(secret)
+  }
+
+  /** Which of the patterns match an id. */
+  #rowsOf(id: string): readonly number[] {
+    if (this.#patterns.length === 1) return this.#patterns[0]?.matches(id) ? ONLY : NONE
+    this.#set ??= PatternSet.compile(this.#patterns)
+    return this.#set.matches(id)
+  }
+
+  #secretFrom(answer: Answer): Secret {
+    const plugin = this.#plugin
+    if (answer instanceof Secret) {
+      if (answer.disposed) throw usedBefore(answer)
+      if (answer.plugin !== plugin || answer.resolvedAt === undefined)
+        addFacts(answer, { plugin, resolvedAt: answer.resolvedAt ?? this.#now() })
+      return answer
+    }
+    const { id, value, version, metadata, createdAt, expiresAt } = answer
+    if (typeof value === 'string' || value instanceof Uint8Array) {
+      return Secret.from(id, value, { plugin, version, metadata, createdAt, resolvedAt: this.#now(), expiresAt })
+    }
+    throw createError('SE_PLUGIN_FAILURE', `the value for ${id} is neither bytes nor a text`, { details: { id } })
+  }
+
+  /** The same time for all. */
+  #now(): Date {
+    this.#resolvedAt ??= new Date()
+    return this.#resolvedAt
   }
 }
 
@@ -85,27 +114,6 @@ export function wipeAnswers(answers: Iterable<Answer>): void {
 
 const NONE: readonly number[] = []
 const ONLY: readonly number[] = [0]
-
-function rowsBy(patterns: readonly Pattern[]): (id: string) => readonly number[] {
-  const [only] = patterns
-  if (patterns.length === 1) return (id) => (only?.matches(id) ? ONLY : NONE)
-  const set = PatternSet.compile(patterns)
-  return (id) => set.matches(id)
-}
-
-function secretFrom(answer: Answer, plugin: string, resolvedAt: Date): Secret {
-  if (answer instanceof Secret) {
-    if (answer.disposed) throw usedBefore(answer)
-    if (answer.plugin !== plugin || answer.resolvedAt === undefined)
-      addFacts(answer, { plugin, resolvedAt: answer.resolvedAt ?? resolvedAt })
-    return answer
-  }
-  const { id, value, version, metadata, createdAt, expiresAt } = answer
-  if (typeof value === 'string' || value instanceof Uint8Array) {
-    return Secret.from(id, value, { plugin, version, metadata, createdAt, resolvedAt, expiresAt })
-  }
-  throw createError('SE_PLUGIN_FAILURE', `the value for ${id} is neither bytes nor a text`, { details: { id } })
-}
 
 function usedBefore({ id }: Secret): Error {
   return createError('SE_PLUGIN_FAILURE', `it answers with a secret for ${id} that was disposed before`, {
