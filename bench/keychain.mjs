@@ -9,11 +9,13 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { median } from './lib/processes.mjs'
+import { RawCaller, requestFor } from './lib/raw-caller.mjs'
 
 const script = fileURLToPath(new URL('../scripts/with-keyring.sh', import.meta.url))
 const self = fileURLToPath(import.meta.url)
 const pinned = { linux: { store: 'secret-service' } }
 const service = 'se-bench'
+const CONNECTIONS = 8
 const idOf = (n) => `bench/${String(n).padStart(5, '0')}`
 const valueOf = (n) => `value of ${n}`
 
@@ -55,7 +57,8 @@ async function collect() {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-// `repeat`: short work is done so many times in a row, as a program would, and its share counts.
+// `repeat`: short work is done so many times in a row, as a program would, and its share counts. `each`: how many a run does at
+// once, of which one counts.
 async function measure(contenders, rounds, repeat = 1) {
   for (const { run, check } of contenders) check(await run())
   const times = contenders.map(() => [])
@@ -64,11 +67,11 @@ async function measure(contenders, rounds, repeat = 1) {
     if (round % 2 === 1) order.reverse()
     await collect()
     for (const index of order) {
-      const { run, prepare } = contenders[index]
+      const { run, prepare, each = 1 } = contenders[index]
       const prepared = await prepare?.()
       const startedAt = process.hrtime.bigint()
       for (let n = 0; n < repeat; n++) await run(prepared)
-      times[index].push(Number(process.hrtime.bigint() - startedAt) / 1e6 / repeat)
+      times[index].push(Number(process.hrtime.bigint() - startedAt) / 1e6 / repeat / each)
     }
   }
   return contenders.map(({ task, name, goal, against }, index) => {
@@ -104,7 +107,7 @@ async function startDaemon(connect) {
     await once(child, 'close')
     rmSync(folder, { recursive: true })
   }
-  return { client, stop }
+  return { client, socket, stop }
 }
 
 async function inside(items, rounds) {
@@ -136,6 +139,12 @@ async function inside(items, rounds) {
     secret.dispose()
     return secret.id.startsWith('bench/')
   }
+  // Without our client, and by several at once, each for another id.
+  const callers = Array.from({ length: CONNECTIONS }, () => new RawCaller(daemon.socket))
+  const ask = (caller) =>
+    new Promise((resolve, reject) => caller.ask(requestFor(idOf(some())), () => resolve(true), reject))
+  const readRaw = () => ask(callers[0])
+  const readManyRaw = async () => (await Promise.all(callers.map(ask))).every(Boolean)
   const readKeyring = () => new Entry(service, idOf(some()), pinned).getPassword()?.startsWith('value of')
   const is = (expected) => (actual) => expect(actual, expected)
 
@@ -181,7 +190,17 @@ async function inside(items, rounds) {
           check: is(1),
         },
         { task, name: 'store.get', run: readOurs, check: is(true), against, goal: 10 },
-        { task, name: 'through the daemon', run: readDaemon, check: is(true), against, goal: 10 },
+        { task, name: 'through the daemon', run: readRaw, check: is(true), against, goal: 10 },
+        {
+          task,
+          name: `through the daemon, ${CONNECTIONS} callers at once`,
+          run: readManyRaw,
+          each: CONNECTIONS,
+          check: is(true),
+          against,
+          goal: 10,
+        },
+        { task, name: 'through the daemon, with our client', run: readDaemon, check: is(true), against },
       ],
       Math.max(rounds, 9),
       20,
@@ -262,6 +281,7 @@ async function inside(items, rounds) {
     ],
     Math.min(rounds, 3),
   )
+  for (const caller of callers) caller.close()
   await daemon.stop()
   await store.close()
   return [...few, ...many, ...list, ...batch]
