@@ -203,7 +203,7 @@ async function inside(items, rounds) {
         { task, name: 'through the daemon, with our client', run: readDaemon, check: is(true), against },
       ],
       Math.max(rounds, 9),
-      20,
+      100,
     )
   }
   fill(0, Math.min(items, 100))

@@ -189,6 +189,7 @@ test('a passphrase that the daemon is given, right or wrong, comes out nowhere',
     shown.push(stdout.toString(), stderr)
   }
   t.is(canary.foundIn(shown.join('\n')), undefined)
+  if (process.platform === 'linux') t.deepEqual(canaryInMemory(canary, daemon.pid), [], 'locked, it keeps nothing')
   t.is(canary.foundIn(await heapSnapshot(t, home, daemon.pid, daemon.socket)), undefined)
   lookAround(t, daemon)
 })

@@ -62,7 +62,13 @@ pub struct StoreDescription {
 /// An open store. Every operation runs on a thread of its own and gives a promise of an outcome.
 #[napi]
 pub struct NativeStore {
-    store: Mutex<Option<Arc<dyn Store>>>,
+    /// None once it was closed. Operations that run keep what they use.
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Clone)]
+struct Open {
+    store: Arc<dyn Store>,
     passphrase: Arc<Slot>,
 }
 
@@ -87,7 +93,11 @@ impl Slot {
 
 impl NativeStore {
     fn new(store: Box<dyn Store>, passphrase: Arc<Slot>) -> Self {
-        Self { store: Mutex::new(Some(Arc::from(store))), passphrase }
+        Self { open: Mutex::new(Some(Open { store: Arc::from(store), passphrase })) }
+    }
+
+    fn open(&self) -> Option<Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn run<'env, T: napi::bindgen_prelude::ToNapiValue + Send + 'static>(
@@ -95,9 +105,9 @@ impl NativeStore {
         env: &'env Env,
         work: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static,
     ) -> napi::Result<Object<'env>> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        task::run(env, move || match store {
-            Some(store) => work(&*store),
+        let open = self.open();
+        task::run(env, move || match open {
+            Some(open) => work(&*open.store),
             None => Err(Error::new(Code::Disposed, "the store was closed before")),
         })
     }
@@ -237,7 +247,9 @@ impl NativeStore {
     #[napi(ts_return_type = "Outcome<null>")]
     pub fn provide_passphrase(&self, passphrase: &SecretHandle) -> crate::outcome::Outcome<()> {
         crate::outcome::Outcome::of(|| {
-            self.passphrase.put(passphrase.copy()?);
+            if let Some(open) = self.open() {
+                open.passphrase.put(passphrase.copy()?);
+            }
             Ok(())
         })
     }
@@ -245,13 +257,15 @@ impl NativeStore {
     /// Forgets the passphrase, which was a wrong one.
     #[napi]
     pub fn forget_passphrase(&self) {
-        self.passphrase.forget();
+        if let Some(open) = self.open() {
+            open.passphrase.forget();
+        }
     }
 
-    /// Lets go of the store. Operations that run finish; later ones fail with `Disposed`.
+    /// Lets go of the store and its passphrase. Operations that run finish; later ones fail with `Disposed`.
     #[napi]
     pub fn close(&self) {
-        drop(self.store.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.open.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

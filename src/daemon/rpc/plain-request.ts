@@ -43,10 +43,10 @@ function hasHead(chunk: Buffer, { bytes, bodyBytes }: PlainHead): boolean {
 }
 
 function readHead(chunk: Buffer): PlainHead | undefined {
-  const text = chunk.toString('latin1', 0, Math.min(chunk.length, MAX_HEAD_BYTES))
-  const end = text.indexOf('\r\n\r\n')
-  if (end < 0) return undefined
-  const [first, ...lines] = text.slice(0, end).split('\r\n')
+  // The body may be a passphrase, of which no text is made.
+  const end = chunk.indexOf('\r\n\r\n')
+  if (end < 0 || end > MAX_HEAD_BYTES) return undefined
+  const [first, ...lines] = chunk.toString('latin1', 0, end).split('\r\n')
   const procedure = FIRST_LINE.exec(first ?? '')?.[1]
   if (procedure === undefined) return undefined
   const headers = new Map<string, string>()
