@@ -111,6 +111,23 @@ test('a signal that is looked at after the call was abandoned is aborted', async
   t.is((held.calls[0]?.context.signal.reason as Error).message, 'gone')
 })
 
+test('what comes as the caller leaves is wiped', async (t) => {
+  for (let turns = 0; turns < 10; turns++) {
+    const held = new HeldPlugin('held')
+    const engine = await createEngine({ plugins: [held.plugin] })
+    const leave = new AbortController()
+    const asking = engine.getBatch(['a'], { signal: leave.signal }).catch(() => undefined)
+    const secret = Secret.from('a', Buffer.from('v'))
+    held.calls[0]?.answer([secret])
+    for (let n = 0; n < turns; n++) await undefined
+    leave.abort()
+    const results = await asking
+    await settled()
+    t.is(secret.disposed, results === undefined, `after ${turns}`)
+    secret.dispose()
+  }
+})
+
 test('a batch that is abandoned after its results came is no longer the engine’s to wipe', async (t) => {
   const engine = await createEngine({
     plugins: [

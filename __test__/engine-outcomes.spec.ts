@@ -190,6 +190,21 @@ test('a plugin writes to the log of the engine under its name', async (t) => {
   await (await createEngine({ plugins: [talking] })).getSecrets('a')
 })
 
+test('a log that fails keeps no request from its answer', async (t) => {
+  const fail = () => {
+    throw new Error('the disk is full')
+  }
+  const log = { debug: fail, info: fail, warn: fail, error: fail }
+  const stray = answering('stray', '**', [], { getSecrets: () => [{ id: 'b', value: 'v' }] })
+  const failing = answering('failing', '**', [], { getSecrets: fail })
+  const engine = await createEngine({ plugins: [stray, failing], log })
+  const [result] = await engine.getBatch(['a'])
+  t.deepEqual(
+    result?.outcomes.map(({ status }) => status),
+    ['failed', 'nothing'],
+  )
+})
+
 test('before plugins are asked it is asked whether the caller may, with all its patterns', async (t) => {
   const asked: unknown[] = []
   const held = new HeldPlugin('held')

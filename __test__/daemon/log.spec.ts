@@ -109,7 +109,10 @@ test('a request is one line with who asked for what, what came of it, and how lo
 test('a request for many patterns names the first of them and their number', async (t) => {
   const { target, lines } = memory()
   const log = createLog(target)
-  log.request({ ...entry, patterns: Array.from({ length: 10_000 }, (_, index) => `id/${index}`) })
+  const patterns = Array.from({ length: 10_000 }, (_, index) => `id/${index}`)
+  log.request({ ...entry, patterns })
+  // Until the line is written the log keeps no more of them than it shows.
+  patterns.length = 0
   await log.close(1000)
   const [line] = lines()
   t.is((line?.['patterns'] as string[]).length, 20)

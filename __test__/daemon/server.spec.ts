@@ -8,6 +8,7 @@ import type { DaemonLimits } from '../../src/daemon/limits.js'
 import { definePlugin, type Plugin, type PluginContext } from '../../src/engine/plugin.js'
 import { createError } from '../../src/errors/secrets-error.js'
 import { GetSecretsResponseSchema } from '../../src/gen/resolver/v1/resolver_pb.js'
+import { Secret } from '../../src/secret.js'
 import {
   type Answer,
   ask,
@@ -507,6 +508,45 @@ test('drain finishes what runs, takes nothing new, and closes idle connections',
   t.regex(await (running[1] as RawCaller).end(), /keep-alive[^]*"id":"y"[^]*Connection: close[^]*"id":"z"/)
   await drained
   t.is(server.activeRequests, 0)
+})
+
+test('drain answers a request that came by itself while the one before it ran', async (t) => {
+  const { plugin, open, asked, contexts } = held()
+  const { path, server } = await startServer(t.teardown, [plugin])
+  const caller = new RawCaller(path)
+  caller.socket.write(rawRequest('a'))
+  await asked(1)
+  caller.socket.write(rawRequest('b'))
+  // A whole turn of the server's loop later it was read.
+  await send(path, { path: '/health', method: 'GET', headers: {} })
+  const drained = server.drain(60_000)
+  open()
+  t.regex(await caller.end(), /keep-alive[^]*"id":"a"[^]*Connection: close[^]*"id":"b"/)
+  await drained
+  t.is(contexts.length, 2)
+})
+
+test('a secret that its plugin disposes while others are asked is an error that is told', async (t) => {
+  const kept = Secret.from('a/b', Buffer.from('v'))
+  const careless = definePlugin({ name: 'careless', version: 'v1.0.0', pattern: 'a/*', getSecrets: () => [kept] })
+  const late = definePlugin({
+    name: 'late',
+    version: 'v1.0.0',
+    pattern: '**',
+    getSecrets: async () => {
+      await turn()
+      kept.dispose()
+      return []
+    },
+  })
+  const { path, requests } = await startServer(t.teardown, [careless, late])
+  const caller = new RawCaller(path)
+  caller.socket.write(rawRequest('a/b'))
+  await caller.expect(/HTTP\/1.1 400[^]*"code":"invalid_argument"/)
+  t.like(requests, [{ outcome: 'failed', code: 'SE_DISPOSED' }])
+  caller.socket.write(rawRequest('none'))
+  await caller.expect(/HTTP\/1.1 404/)
+  caller.socket.destroy()
 })
 
 test('drain answers requests that arrived before it and were not read yet', async (t) => {

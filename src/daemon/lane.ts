@@ -61,6 +61,11 @@ export class Lane {
     return !this.#busy && this.#held === undefined
   }
 
+  /** Whether a part of the next request has come: the answer before it is not the last. */
+  get hasNext(): boolean {
+    return this.#held !== undefined
+  }
+
   /** Goes on with what came meanwhile: an answer is written. */
   next(): void {
     this.#busy = false
@@ -113,6 +118,10 @@ export class LaneCall extends Call {
     this.#lane = lane
   }
 
+  protected override get last(): boolean {
+    return super.last && !this.#lane.hasNext
+  }
+
   protected write({ status, headers, body, last }: WholeAnswer): void {
     const { socket } = this.connection
     const head = this.#host.heads.whole(status, headers, last)
@@ -148,9 +157,11 @@ export class LaneCall extends Call {
       ...times,
       lentHandleOf(secret),
     )
+    // Throws when it was not sent: another disposed the secret. The request is open still, to be told so.
+    const rest = left && unwrap(left)
     this.noteAnswer()
-    if (left === null) this.#written()
-    else this.#writeRest(unwrap(left))
+    if (rest === null) this.#written()
+    else this.#writeRest(rest)
     return true
   }
 
@@ -167,7 +178,8 @@ export class LaneCall extends Call {
 
   #written(): void {
     this.finish()
-    this.#lane.next()
+    // What came after the last answer is not begun: nobody would hear of it.
+    if (!this.connection.socket.destroyed) this.#lane.next()
   }
 }
 

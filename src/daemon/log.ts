@@ -78,7 +78,9 @@ const REQUEST_BYTES = 300
 /** A request whose line is not written yet. */
 interface PendingRequest {
   readonly at: number
+  /** With as many patterns as are shown: it may wait for long, and a batch has thousands. */
   readonly entry: RequestEntry
+  readonly patternCount: number
 }
 
 /** Makes a log that writes to the target, which belongs to it. */
@@ -117,9 +119,11 @@ class Writer implements WrittenLog {
   // Its line is written when there are many of them: that takes a part of the time that one by itself does.
   request(entry: RequestEntry): void {
     if (entry.outcome === 'answered' && GREETINGS.has(entry.procedure)) return
+    const { length } = entry.patterns
+    const kept = length > MAX_PATTERNS ? { ...entry, patterns: entry.patterns.slice(0, MAX_PATTERNS) } : entry
     let bytes = REQUEST_BYTES
-    for (let n = 0; n < entry.patterns.length && n < MAX_PATTERNS; n++) bytes += (entry.patterns[n] as string).length
-    this.#add({ at: Date.now(), entry }, bytes)
+    for (const pattern of kept.patterns) bytes += pattern.length
+    this.#add({ at: Date.now(), entry: kept, patternCount: length }, bytes)
   }
 
   event(level: LogLevel, message: string, facts: LogFacts = {}): void {
@@ -143,16 +147,14 @@ class Writer implements WrittenLog {
   }
 
   /** Member by member: a third of the time that an object takes. */
-  #line({ at, entry }: PendingRequest): string {
+  #line({ at, entry, patternCount }: PendingRequest): string {
     const { id, requester, procedure, patterns, outcome, code, latencyMs, secrets } = entry
     const level = outcome === 'failed' ? 'warn' : 'info'
-    const { length } = patterns
-    const shown = length > MAX_PATTERNS ? patterns.slice(0, MAX_PATTERNS) : patterns
-    const count = length > MAX_PATTERNS ? `,"patternCount":${length}` : ''
+    const count = patternCount > MAX_PATTERNS ? `,"patternCount":${patternCount}` : ''
     const reason = code === undefined ? '' : `,"code":"${code}"`
     return (
       `{"time":"${this.#time(at)}","level":"${level}","request":${JSON.stringify(id)},"procedure":${JSON.stringify(procedure)},` +
-      `"patterns":${JSON.stringify(shown)}${count},"outcome":"${outcome}"${reason},"secrets":${secrets},` +
+      `"patterns":${JSON.stringify(patterns)}${count},"outcome":"${outcome}"${reason},"secrets":${secrets},` +
       `"latencyMs":${Math.round(latencyMs * 1000) / 1000}${this.#who(requester)}}\n`
     )
   }

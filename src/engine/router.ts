@@ -3,6 +3,7 @@ import { nearest } from '../nearest.js'
 import type { Secret } from '../secret.js'
 import { type WaitOptions, wait } from '../wait.js'
 import { type Authorize, checkAccess } from './access.js'
+import { wipe } from './brought.js'
 import { Deadlines } from './deadlines.js'
 import type {
   AskOptions,
@@ -62,6 +63,8 @@ export class Router implements LocalEngine {
         return request.what
       },
       begin,
+      // The results were handed over already, and abandoning the request wipes nothing.
+      discard: (late: readonly PatternResult[]) => wipe(late.flatMap(({ secrets }) => secrets)),
     }
     return wait(work, options).catch((error: unknown) => {
       request.abandon(error)

@@ -72,10 +72,14 @@ export function keyOf(pattern: Pattern, times: boolean): string {
 }
 
 function named(log: PluginLogger, plugin: string): PluginLogger {
-  return {
-    debug: (message: string, facts?: LogFacts) => log.debug(message, { plugin, ...facts }),
-    info: (message: string, facts?: LogFacts) => log.info(message, { plugin, ...facts }),
-    warn: (message: string, facts?: LogFacts) => log.warn(message, { plugin, ...facts }),
-    error: (message: string, facts?: LogFacts) => log.error(message, { plugin, ...facts }),
-  }
+  const at =
+    (level: keyof PluginLogger) =>
+    (message: string, facts?: LogFacts): void => {
+      try {
+        log[level](message, { plugin, ...facts })
+      } catch {
+        // A log that fails keeps no request from its answer.
+      }
+    }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

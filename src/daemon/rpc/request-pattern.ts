@@ -4,6 +4,8 @@ import type { WireForm } from '../../wire/body.js'
 
 const JSON_REQUEST =
   /^[ \t\r\n]*\{[ \t\r\n]*"pattern"[ \t\r\n]*:[ \t\r\n]*"([A-Za-z0-9._:*/-]*)"[ \t\r\n]*\}[ \t\r\n]*$/
+/** The text of the pattern keeps that of its body alive, as a part of it: until it is logged, say. */
+const MAX_JSON_BYTES = 4500
 const PLAIN = /^[A-Za-z0-9._:*/-]*$/
 // Field 1, length-delimited.
 const TAG = 0x0a
@@ -13,7 +15,8 @@ const TAG = 0x0a
  * @param at - Where the body begins.
  */
 export function requestPattern(form: WireForm, bytes: Buffer, at = 0): string | undefined {
-  return form === 'json' ? JSON_REQUEST.exec(bytes.toString('latin1', at))?.[1] : protoText(bytes, at)
+  if (form === 'proto') return protoText(bytes, at)
+  return bytes.length - at > MAX_JSON_BYTES ? undefined : JSON_REQUEST.exec(bytes.toString('latin1', at))?.[1]
 }
 
 /**
