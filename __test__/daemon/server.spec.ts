@@ -542,7 +542,7 @@ test('a secret that its plugin disposes while others are asked is an error that 
   const { path, requests } = await startServer(t.teardown, [careless, late])
   const caller = new RawCaller(path)
   caller.socket.write(rawRequest('a/b'))
-  await caller.expect(/HTTP\/1.1 400[^]*"code":"invalid_argument"/)
+  await caller.expect(/HTTP\/1.1 400[^]*"code":"failed_precondition"/)
   t.like(requests, [{ outcome: 'failed', code: 'SE_DISPOSED' }])
   caller.socket.write(rawRequest('none'))
   await caller.expect(/HTTP\/1.1 404/)

@@ -64,7 +64,7 @@ export class Router implements LocalEngine {
       },
       begin,
       // The results were handed over already, and abandoning the request wipes nothing.
-      discard: (late: readonly PatternResult[]) => wipe(late.flatMap(({ secrets }) => secrets)),
+      discard: (late: PatternResult[]) => wipe(late.flatMap(({ secrets }) => secrets)),
     }
     return wait(work, options).catch((error: unknown) => {
       request.abandon(error)
