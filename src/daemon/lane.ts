@@ -13,8 +13,8 @@ import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
 import { type PlainHead, plainHead } from './rpc/plain-request.js'
 import type { Answer, Usual } from './rpc/usual.js'
 
-/** How a request begins whose body is a passphrase. */
-const UNLOCK = 'POST /senative.engine.v1.EngineService/Unlock '
+/** Of a request whose body is a passphrase. */
+const UNLOCK = '/senative.engine.v1.EngineService/Unlock'
 
 /** Who runs a lane. */
 export interface LaneHost extends CallHost {
@@ -84,6 +84,8 @@ export class Lane {
     this.#busy = true
     this.used = true
     this.#host.begin(new LaneCall(this.#host, this.#connection, head, this), answer)
+    // Who reads a passphrase wipes it. Nobody has read that of a request which was refused.
+    if (head.procedure === UNLOCK) chunk.fill(0)
   }
 
   #answer({ procedure, form, bytes, bodyBytes }: PlainHead, chunk: Buffer): Answer | undefined {
@@ -98,8 +100,8 @@ export class Lane {
     socket.off('error', this.#fail)
     this.#connection.serveHttp()
     socket.emit('data', chunk)
-    // node:http has copied the body, and the service wipes that copy.
-    if (chunk.indexOf(UNLOCK) === 0) chunk.fill(0)
+    // node:http has copied the body, and the service wipes that copy. Another request may be before it.
+    if (chunk.includes(UNLOCK)) chunk.fill(0)
   }
 }
 
