@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -170,6 +171,21 @@ test('a plugin that is there already is not added, and one that is not there not
   await removePluginTable(file, 'vault')
   t.is(readFileSync(file, 'utf8'), '')
 })
+
+if (process.platform !== 'win32') {
+  test('a plugin is not added to a file that others can write, which would run nothing any more', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'se-config-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'config.toml')
+    writeFileSync(file, 'store = "file"\n')
+    chmodSync(file, 0o664)
+    await t.throwsAsync(addPluginTable(file, 'vault', { command: ['/x'] }), { code: 'SE_LAX_MODE' })
+    t.is(readFileSync(file, 'utf8'), 'store = "file"\n')
+    chmodSync(file, 0o644)
+    await addPluginTable(file, 'vault', { command: ['/x'] })
+    t.regex(readFileSync(file, 'utf8'), /\[plugins\.vault\]/)
+  })
+}
 
 test('whatever a file holds, a plugin is added or removed and all else stays, or nothing is written', async (t) => {
   const line = fc.constantFrom(

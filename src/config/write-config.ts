@@ -12,12 +12,14 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, isAbsolute } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { createError } from '../errors/secrets-error.js'
+import { checkOwner } from './check-owner.js'
 import { parseFile } from './config.js'
 import { type PluginTable, withoutTable, withTable } from './plugin-table.js'
 import { SETTINGS, type SettingName } from './settings.js'
@@ -38,10 +40,14 @@ export function writeConfig(file: string, changes: Changes): Promise<void> {
 /**
  * Adds a table `[plugins.NAME]`.
  * @param file - `config.toml`; made, with its folders, when it is not there.
- * @throws `SE_EXISTS` when there is one of this name; `SE_INVALID_CONFIG` as {@link writeConfig}.
+ * @throws `SE_EXISTS` when there is one of this name; `SE_INVALID_CONFIG` as {@link writeConfig}; `SE_LAX_MODE` when others
+ *   may write the file, with which nothing would run any more.
  */
 export function addPluginTable(file: string, name: string, table: PluginTable): Promise<void> {
-  return rewrite(file, (old) => withTable(old, name, table, file))
+  return rewrite(file, (old, stat) => {
+    if (stat !== undefined) checkOwner(file, stat)
+    return withTable(old, name, table, file)
+  })
 }
 
 /**
@@ -52,24 +58,28 @@ export function removePluginTable(file: string, name: string): Promise<void> {
   return rewrite(file, (old) => withoutTable(old, name, file))
 }
 
-async function rewrite(file: string, change: (old: string) => Promise<string>): Promise<void> {
+/** @param change - Makes the new text of the old one; gets what the file is, where it is there. */
+async function rewrite(
+  file: string,
+  change: (old: string, stat: Stats | undefined) => string | Promise<string>,
+): Promise<void> {
   let old = ''
   let target = file
-  let mode = 0o644
+  let stat: Stats | undefined
   try {
     target = realpathSync(file)
     old = readFileSync(target, 'utf8')
-    mode = statSync(target).mode & 0o777
+    stat = statSync(target)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(file, error)
     target = endOfLinks(file)
   }
-  const text = await change(old)
+  const text = await change(old, stat)
   if (text === old) return
   const temporary = `${target}.${process.pid}.tmp`
   try {
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 })
-    writeFileSync(temporary, text, { mode, flag: 'wx' })
+    writeFileSync(temporary, text, { mode: stat === undefined ? 0o644 : stat.mode & 0o777, flag: 'wx' })
     sync(temporary, 'r+')
     renameSync(temporary, target)
     if (process.platform !== 'win32') sync(dirname(target), 'r')

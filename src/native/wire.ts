@@ -35,8 +35,7 @@ export interface WireBinding {
   /**
    * Sends an answer of HTTP with one secret that has no metadata. `head` is all of its head but the value of the last
    * header, which is `name`, and the length. Times as of `encodeEnvelopes`. The texts and the value are at most some
-   * thousand bytes. Null: all of it is sent, or its reader has gone. Otherwise what is left, for which the socket has no
-   * room now.
+   * thousand bytes. Null: all of it is sent. Otherwise what is left, which the socket did not take.
    */
   sendSecret(
     fd: number,

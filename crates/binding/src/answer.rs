@@ -31,8 +31,8 @@ thread_local! {
 }
 
 /// Sends an answer with one secret. `head` is all of its head but the value of the last header, which is `name`, and the
-/// length. Times are milliseconds since 1970, NaN where not known. Null: all of it is sent, or its reader has gone.
-/// Otherwise what is left, for which the socket has no room now. Texts or a value that do not fit → `Internal`.
+/// length. Times are milliseconds since 1970, NaN where not known. Null: all of it is sent. Otherwise what
+/// is left, which the socket did not take. Texts or a value that do not fit → `Internal`.
 #[napi(ts_return_type = "Outcome<SecretView> | null")]
 pub fn send_secret(
     fd: i32,
@@ -113,7 +113,7 @@ fn send(
     Ok(left)
 }
 
-/// Gives the socket as much as it has room for. A socket that has failed takes everything: who reads from it is told.
+/// Gives the socket as much as it takes now. Of one that has failed that is nothing: whoever sends the rest is told.
 fn send_now(fd: i32, bytes: &[u8]) -> usize {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -126,10 +126,8 @@ fn send_now(fd: i32, bytes: &[u8]) -> usize {
         if let Ok(sent) = usize::try_from(sent) {
             return sent;
         }
-        match io::Error::last_os_error().kind() {
-            io::ErrorKind::Interrupted => {}
-            io::ErrorKind::WouldBlock => return 0,
-            _ => return bytes.len(),
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return 0;
         }
     }
 }

@@ -59,6 +59,7 @@ export function createDispatcher(
   }
   const routes = new Map<string, Route>([
     ...[...usual].map(([procedure, read]): [string, Route] => [procedure, usualOr(read, throughConnect)]),
+    // In the place of their usual ones: they take other forms of the content type as well.
     ...engineRoutes(engineHandlers),
     [
       '/resolver.v1.AuthorizerService/Authorize',
