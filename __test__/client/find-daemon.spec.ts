@@ -69,6 +69,8 @@ onUnix('SE_SOCKET is never passed over', async (t) => {
   t.is(await found({ ...env, SE_SOCKET: named }), 'SE_DAEMON_UNREACHABLE')
   await leaveStale(named)
   t.is(await found({ ...env, SE_SOCKET: named }), 'SE_DAEMON_UNREACHABLE')
+  const error = await t.throwsAsync(findDaemon({ ...env, SE_SOCKET: named }), { instanceOf: SecretsError })
+  t.regex(error.hint ?? '', /^SE_SOCKET names this address: unset it/)
 })
 
 onUnix('a daemon that hangs, or is another program, is an error and no switch', async (t) => {

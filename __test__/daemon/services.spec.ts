@@ -206,6 +206,19 @@ test('GetBatch answers each pattern with places in one list of secrets', async (
   t.like(requests, [{ outcome: 'answered', secrets: 2, patterns: ['a/b', 'a/*', 'none', 'z'] }])
 })
 
+test('a batch without a secret is logged as failed, with the reason', async (t) => {
+  const error = createError('SE_LOCKED', 'the store is locked')
+  const { path, requests } = await startServer(t.teardown, [failing(error, { pattern: 'locked/**' }), good])
+  for (const patterns of [['a/b'], ['locked/x', 'a/b'], ['locked/x']]) await ask(path, 'GetBatch', { patterns })
+  await ask(path, 'GetBatch', { patterns: ['nothing/here'] })
+  t.like(requests, [
+    { outcome: 'answered', code: undefined, secrets: 1 },
+    { outcome: 'answered', code: undefined, secrets: 1 },
+    { outcome: 'failed', code: 'SE_LOCKED', secrets: 0 },
+    { outcome: 'failed', code: 'SE_NOT_FOUND', secrets: 0 },
+  ])
+})
+
 test('GetBatch leaves values out for those who explain, and asks one plugin alone', async (t) => {
   const { path } = await startServer(t.teardown, [good, plugin('other', () => [{ id: 'a/b', value: 'o' }])])
   const { json, body } = await ask(path, 'GetBatch', { patterns: ['a/b'], withoutValues: true, plugin: 'good' })

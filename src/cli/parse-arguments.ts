@@ -92,10 +92,8 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
   checkTogether(command, given)
   checkPositionals(command, positionals)
   if (command.rest !== undefined && command.rest.optional !== true && restIndex >= args.length) {
-    throw new UsageError(
-      `${command.rest.name} is missing`,
-      `write it after --: se ${command.name} -- ${command.rest.name}`,
-    )
+    const before = [command.name, ...(command.positionals ?? []).map(({ name }) => name)].join(' ')
+    throw new UsageError(`${command.rest.name} is missing`, `write it after --: se ${before} -- ${command.rest.name}`)
   }
   return result(false)
 }

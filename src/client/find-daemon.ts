@@ -35,8 +35,11 @@ export async function findDaemon(env: NodeJS.ProcessEnv): Promise<Client | undef
     if (named) throw contradiction(chosen, other, address)
   } catch (error) {
     connection.close()
-    if (!named && (error as SecretsError).code === 'SE_DAEMON_UNREACHABLE' && isRefused(address)) return undefined
-    throw error
+    const { code, message, details } = error as SecretsError
+    if (code !== 'SE_DAEMON_UNREACHABLE' || details['hangs'] === true || !isRefused(address)) throw error
+    if (!named) return undefined
+    const hint = 'SE_SOCKET names this address: unset it to ask the usual daemon, or start one there: se daemon start'
+    throw createError(code, message, { hint, details, cause: error })
   }
   connection.close()
   return undefined

@@ -66,16 +66,22 @@ async function text({ pattern, outcomes, chosen, problem }: Explanation, engine:
   const lines = [columns([['PLUGIN', 'PATTERN', 'OUTCOME', 'ANSWERS', 'TIME'], ...outcomes.map(row)])]
   const say = (line: string): number => lines.push(`${printable(line)}\n`)
   for (const { plugin, dropped, failure } of outcomes) {
-    if (failure !== undefined) say(`${plugin}: ${failure.message}`)
+    if (failure !== undefined) say(named(plugin, failure.message))
     if (dropped.length > 0) say(`${plugin} answered what it was not asked, which was dropped: ${dropped.join(', ')}`)
   }
   if (chosen !== undefined) say(`se://${pattern} is ${chosen.id} of ${chosen.plugin}, says ${engine}`)
   else if (problem !== undefined) {
-    say(`se://${pattern} gives nothing, says ${engine}: ${problem.message}`)
+    const told = outcomes.some(({ failure }) => failure?.message === problem.message)
+    say(`se://${pattern} gives nothing, says ${engine}${told ? '' : `: ${problem.message}`}`)
     const hint = hintOf(problem)
     if (hint !== undefined) say(`hint: ${hint}`)
   }
   return lines.join('')
+}
+
+/** What a plugin failed with. A message that is not ours begins with its name already. */
+function named(plugin: string, message: string): string {
+  return message.startsWith(`${plugin}: `) ? message : `${plugin}: ${message}`
 }
 
 function row({ plugin, pattern, status, ids, latencyMs }: PluginOutcome): string[] {

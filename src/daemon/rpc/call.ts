@@ -50,6 +50,8 @@ export abstract class Call {
   patterns: readonly string[] = []
   /** How many secrets the answer holds, for the log. */
   secrets = 0
+  /** Why the answer holds no secret, for the log, where it is no error of the request. */
+  noted: ErrorCode | undefined
   /** When the answer was given, on the clock of `performance.now()`. */
   answeredAt: number | undefined
   readonly #began = performance.now()
@@ -90,7 +92,8 @@ export abstract class Call {
     this.#release = release
     const { last } = this
     this.write({ status, headers: ['X-Request-Id', this.id, 'Content-Length', String(length), ...headers], body, last })
-    this.#log(status < 400 ? 'answered' : 'failed', code)
+    const why = code ?? this.noted
+    this.#log(why === undefined && status < 400 ? 'answered' : 'failed', why)
   }
 
   /**

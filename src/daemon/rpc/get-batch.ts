@@ -1,5 +1,6 @@
 // GetBatch of our own client: every secret once, and for each pattern where in that list its own are.
 import type { LocalEngine, PatternResult, PluginOutcome } from '../../engine/engine.js'
+import type { ErrorCode } from '../../errors/codes.js'
 import type { SecretsError } from '../../errors/secrets-error.js'
 import type { Secret } from '../../secret.js'
 import { encodeSecrets } from '../../wire/body.js'
@@ -47,11 +48,18 @@ function answerBatch(call: Call, results: readonly PatternResult[], withoutValue
   try {
     checkAnswer(call, withoutValues ? [] : secrets)
     call.secrets = secrets.length
+    if (secrets.length === 0) call.noted = reasonOf(results)
     const told = JSON.stringify(results.map((result) => wireResult(result, places)))
     answerBody(call, 'json', encodeSecrets('json', secrets, { members: `,"results":${told}`, withoutValues }))
   } finally {
     for (const secret of secrets) secret.dispose()
   }
+}
+
+/** Why there is no secret, for the log. */
+function reasonOf(results: readonly PatternResult[]): ErrorCode {
+  for (const { outcomes } of results) for (const { failure } of outcomes) if (failure !== undefined) return failure.code
+  return 'SE_NOT_FOUND'
 }
 
 function wireResult({ secrets, outcomes }: PatternResult, places: ReadonlyMap<Secret, number>) {
