@@ -1,18 +1,23 @@
 // Runs the examples of docs/daemon.md and docs/wire.md, and checks their tables against what the code says.
 
-import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFile, spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import { readConfig } from '../../src/config/config.js'
 import { DEFAULT_LIMITS } from '../../src/daemon/limits.js'
-import { configureDaemon } from '../helpers/daemon.js'
+import { configureDaemon, homeAddress } from '../helpers/daemon.js'
+import { goMissing, whileBuilding } from '../helpers/go.js'
 import { hasProgram } from '../helpers/programs.js'
 import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
 
 const test = (process.platform === 'win32' ? anyTest.skip : anyTest) as TestFn
 const onLinux = (process.platform === 'linux' ? test : test.skip) as TestFn
 const withCurl = (hasProgram('curl') ? test : test.skip) as TestFn
+
+const withGo = (goMissing() === undefined ? test : test.skip) as TestFn
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
 const blocks = (page: string, language: string): string[] =>
@@ -129,6 +134,23 @@ withCurl('curl gets the fields and the error that docs/wire.md shows', async (t)
   t.deepEqual({ ...error, details: [] }, shown)
   const [detail] = details as { type: string }[]
   t.is(detail?.type, 'senative.engine.v1.Failure')
+})
+
+withGo('the Go program on docs/wire.md gets the secrets', async (t) => {
+  const { home, shell } = await start(t)
+  const [program = ''] = blocks(wirePage, 'go')
+  const folder = join(home.folder, 'work')
+  // Not Docker's address, which is the same for every home, and not a second, which a busy machine may need for more.
+  const [, call = '', other = ''] = /(client\.New\(\)).*another: (.*)/.exec(program) ?? []
+  const named = other.replace('path)', `${JSON.stringify(homeAddress(home))}), client.WithResponseTimeout(0)`)
+  writeFileSync(join(folder, 'main.go'), program.replace(call, named))
+  // What go mod init and go get would do.
+  for (const name of ['go.mod', 'go.sum'])
+    copyFileSync(fileURLToPath(new URL(`../go/${name}`, import.meta.url)), join(folder, name))
+  const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false' }
+  await whileBuilding(t, promisify(execFile)('go', ['build', '-o', 'example', '.'], { cwd: folder, env }))
+  shell(job)
+  t.is(shell('./example'), 'postgres/prod 6 bytes\n')
 })
 
 test('the modules that docs/wire.md names are those that the tests build with', (t) => {
