@@ -42,7 +42,8 @@ test('the programs on the page are those that se plugins init writes', (t) => {
   t.is(check, file('clock', 'ts', 'plugin.test.ts'))
   const [go = ''] = blocks('go')
   t.true(file('hello', 'go', 'main.go').includes(go))
-  t.deepEqual(blocks('sh')[0]?.trim().split('\n'), [...pluginTemplate('clock', 'ts').next])
+  const steps = blocks('sh').map((text) => text.trim().split('\n'))
+  t.deepEqual(steps, [[...pluginTemplate('clock', 'ts').next], [...pluginTemplate('hello', 'go').next]])
 })
 
 test('the configuration on the page is understood', async (t) => {

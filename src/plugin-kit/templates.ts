@@ -100,7 +100,7 @@ test('NAME keeps the rules of plugins', async () => {
 `,
     },
   ],
-  next: ['npm install && npm test', 'se plugins add NAME -- node plugin.js'],
+  next: ['npm link se-native && npm test', 'se plugins add NAME -- node plugin.js'],
 }
 
 const GO: Template = {
