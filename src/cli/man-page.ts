@@ -20,7 +20,13 @@ export async function manPage(entries: readonly CommandEntry[], version: string)
     '.SH DESCRIPTION',
     text(
       'Write se://ID wherever a secret is wanted, and the value appears there, only there, at the moment it is used. Values ' +
-        'come from the keychain of the operating system or from an encrypted file.',
+        'come from the keychain of the operating system, from an encrypted file, or from plugins: programs in any language that ' +
+        'answer for a part of the IDs.',
+    ),
+    '.PP',
+    text(
+      'Nothing needs a daemon. Where one runs, it is one engine for all programs of the user: it keeps the store open and ' +
+        'the plugins running, and answers over a Unix socket.',
     ),
     '.SH COMMANDS',
     ...commands.flatMap(commandSection),
@@ -45,6 +51,7 @@ export async function manPage(entries: readonly CommandEntry[], version: string)
 const OTHER: readonly (readonly [string, string])[] = [
   ['SE_CONFIG', 'the configuration file, instead of the one below'],
   ['SE_PASSPHRASE', 'the passphrase of the encrypted file; it never reaches a command'],
+  ['SE_SOCKET', 'the address of the daemon, instead of the first of those in config.toml'],
   ['VISUAL, EDITOR', 'the editor of se edit'],
   ['NO_COLOR', 'no colours when set and not empty'],
 ]

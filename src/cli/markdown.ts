@@ -24,9 +24,13 @@ export async function markdownSections(entries: readonly CommandEntry[]): Promis
   return new Map([
     ['commands', reference.join('\n\n')],
     ['statuses', table('status', EXIT_STATUSES)],
-    ['settings', ['| key in config.toml | variable | |', '| --- | --- | --- |', ...settings].join('\n')],
+    ['settings', ['| key in config.toml | variable | |', '| --- | --- | --- |', ...settings, ADDRESS].join('\n')],
   ])
 }
+
+/** The row of what is no setting: its key is in a table of the file. */
+const ADDRESS =
+  '| `addresses` in `[daemon]` | `SE_SOCKET` | where the daemon listens, and is asked; the variable is the first address |'
 
 /** Puts the sections between their markers, `<!-- NAME -->` and `<!-- end of NAME -->`. */
 export function withSections(page: string, sections: ReadonlyMap<string, string>): string {
