@@ -144,7 +144,7 @@ export function describeOrigin(origin: Origin): string {
  * Parses the text of `config.toml`.
  * @param text - TOML.
  * @param file - Its path, for messages.
- * @throws `SE_INVALID_CONFIG`, naming file, line and key.
+ * @throws `SE_INVALID_CONFIG`, naming the file, and the line of what is no TOML or the key of what is wrong otherwise.
  */
 export async function parseFile(text: string, file: string): Promise<ParsedFile> {
   const table = parsePlainToml(text) ?? (await parseToml(text, file))

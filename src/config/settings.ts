@@ -46,4 +46,4 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS
 
 /** Variables that are read elsewhere than from the table. */
-export const OTHER_VARIABLES = ['SE_CONFIG', 'SE_PASSPHRASE'] as const
+export const OTHER_VARIABLES = ['SE_CONFIG', 'SE_PASSPHRASE', 'SE_SOCKET'] as const
