@@ -28,7 +28,7 @@ async function hanging() {
     })
   }
   const clock = new TestClock()
-  const store = await HeldStore.create(await config('keychain'), () => undefined, clock)
+  const store = await HeldStore.create(await config('keychain'), clock)
   const context = { signal: new AbortController().signal, times: false } as never
   const asked = Promise.resolve(store.plugin.getSecrets(parsePattern('a/b'), context))
   asked.catch(() => {})

@@ -1,5 +1,7 @@
 // The daemon as a process: how it begins, what it does at signals, and what it leaves behind.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -131,6 +133,54 @@ test('SIGHUP reads the configuration again: plugins come, change and go', async 
   t.deepEqual(await values(daemon, 'vault/a'), ['second'])
   await reload('')
   t.deepEqual(await values(daemon, 'vault/a'), 'not_found')
+})
+
+/** A plugin that holds each request until it is let go. */
+function heldPlugin(folder: string, name: string, value: string) {
+  const [asked, free] = [join(folder, `${name}.asked`), join(folder, `${name}.free`)]
+  execFileSync('mkfifo', [asked, free])
+  const script = `read -r line; echo >'${asked}'; read -r go <'${free}'; echo '{"id":"${name}/a","value":"${value}"}'`
+  return {
+    table: `[plugins.${name}]\ncommand = ["sh", "-c", ${JSON.stringify(script)}]\nprotocol = "lines"\npattern = "${name}/**"\n`,
+    isAsked: () => readFile(asked),
+    letGo: () => writeFile(free, '\n'),
+  }
+}
+
+test('the first request after an edit finds what is configured now, whatever the plugins before have still to do', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const changed = heldPlugin(home.folder, 'changed', 'before')
+  const gone = heldPlugin(home.folder, 'gone', 'before')
+  configureDaemon(home)
+  const plain = readFileSync(configFile(home), 'utf8')
+  const daemon = await startDaemon(t, { home, config: changed.table + gone.table })
+  const asked = [values(daemon, 'changed/a'), values(daemon, 'gone/a')]
+  await Promise.all([changed.isAsked(), gone.isAsked()])
+
+  writeFileSync(configFile(home), plain + linesPlugin('changed', 'now') + linesPlugin('added', 'new'))
+  const found = [await values(daemon, 'changed/a'), await values(daemon, 'added/a'), await values(daemon, 'gone/a')]
+  t.deepEqual(found, [['now'], ['new'], 'not_found'])
+
+  await Promise.all([changed.letGo(), gone.letGo()])
+  t.deepEqual(await Promise.all(asked), [['before'], ['before']])
+  t.is(await daemon.stop(), 0)
+})
+
+test('a request waits for the process of a plugin whose table was changed', async (t) => {
+  const fixture = fileURLToPath(new URL('../fixtures/launched-plugin.ts', import.meta.url))
+  const table = (value: string): string => {
+    const command = [process.execPath, `--import=${import.meta.resolve('tsx')}`, fixture, 'good', value]
+    return `[plugins.vault]\ncommand = ${JSON.stringify(command)}\ntimeout_ms = 60000\n`
+  }
+  const home = await createFileHome((fn) => t.teardown(fn))
+  configureDaemon(home)
+  const plain = readFileSync(configFile(home), 'utf8')
+  const daemon = await startDaemon(t, { home, config: table('first') })
+  t.deepEqual(await values(daemon, 'a/b'), ['first'])
+  writeFileSync(configFile(home), plain + table('second'))
+  t.deepEqual(await values(daemon, 'a/b'), ['second'])
+  await daemon.logged('a plugin was stopped')
+  t.deepEqual(await values(daemon, 'a/b'), ['second'])
 })
 
 test('a configuration that is broken is logged, and the old one kept', async (t) => {

@@ -39,12 +39,10 @@ export class HeldStore {
   #inner: Inner
   #place: StorePlace = { kind: '', location: '' }
   #given: Secret | undefined
-  readonly #refresh: () => Promise<void> | undefined
   readonly #clock: Clock
 
-  private constructor(config: Config, refresh: () => Promise<void> | undefined, clock: Clock) {
+  private constructor(config: Config, clock: Clock) {
     this.#config = config
-    this.#refresh = refresh
     this.#clock = clock
     this.#inner = this.#open()
     const { name, version, pattern, timeoutMs } = this.#inner
@@ -63,16 +61,9 @@ export class HeldStore {
     )
   }
 
-  /**
-   * Makes the store that the configuration chooses. It is opened with the first request.
-   * @param refresh - Is called before each request, and waited for: another store may have been chosen since.
-   */
-  static async create(
-    config: Config,
-    refresh: () => Promise<void> | undefined,
-    clock: Clock = systemClock,
-  ): Promise<HeldStore> {
-    const store = new HeldStore(config, refresh, clock)
+  /** Makes the store that the configuration chooses. It is opened with the first request. */
+  static async create(config: Config, clock: Clock = systemClock): Promise<HeldStore> {
+    const store = new HeldStore(config, clock)
     await store.#find()
     return store
   }
@@ -121,8 +112,6 @@ export class HeldStore {
   }
 
   async #ask(asked: readonly Pattern[], context: PluginContext): Promise<Iterable<Answer>> {
-    const refreshed = this.#refresh()
-    if (refreshed !== undefined) await refreshed
     const inner = this.#inner
     try {
       return await inner.getMany(asked, context)

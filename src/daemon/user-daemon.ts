@@ -51,7 +51,8 @@ export class UserDaemon {
   #hosted: readonly HostedPlugin[] = []
   #daemon!: RunningDaemon
   #reloading: Promise<void> | undefined
-  #changing: Promise<void> = Promise.resolve()
+  /** The ends of plugins that the configuration has no more. Never rejects. */
+  #ending: Promise<unknown> = Promise.resolve()
 
   private constructor(options: UserDaemonOptions, config: Config, stamp: string) {
     this.#options = options
@@ -103,15 +104,16 @@ export class UserDaemon {
   async #begin({ listeners, left }: Listening): Promise<void> {
     const { log, logPlace, passed, onIdle } = this.#options
     const config = this.#config
-    this.#store = await HeldStore.create(config, () => this.#refresh())
+    this.#store = await HeldStore.create(config)
     const plugins = { log: this.#log, gate: this.#gate }
+    const authorize = this.#authorize
     this.#hosted = await configuredPlugins(config, plugins)
     this.#engine = await createEngine({
       plugins: [this.#store.plugin, ...this.#hosted],
       priority: config.daemon.priority,
       disabled: disabledPlugins(config),
       log: this.#log,
-      authorize: this.#gate.authorize,
+      authorize,
     })
     let sessions = 0
     const states = new PluginStates(config.paths.pluginStateFile)
@@ -133,7 +135,7 @@ export class UserDaemon {
     })
     this.#daemon = startDaemon({
       engine: this.#engine,
-      authorize: this.#gate.authorize,
+      authorize,
       listeners,
       passed,
       describe,
@@ -165,8 +167,8 @@ export class UserDaemon {
       end: async () => {
         idle?.stop()
         giveBack.stop()
-        await this.#changing
-        await this.#engine.close()
+        const closed = this.#engine.close() // from now on no plugin is taken out
+        await Promise.all([closed, this.#ending])
       },
     })
     for (const plugin of this.#hosted) plugin.start()
@@ -178,6 +180,13 @@ export class UserDaemon {
       addresses: this.#daemon.addresses.join(' '),
       store: this.#store.place.kind,
     })
+  }
+
+  // A request comes here before its plugins are chosen.
+  readonly #authorize: AccessGate['authorize'] = (patterns, context) => {
+    const refreshed = this.#refresh()
+    if (refreshed === undefined) return this.#gate.authorize(patterns, context)
+    return refreshed.then(() => this.#gate.authorize(patterns, context))
   }
 
   // `se store use` may just have chosen another store, and the next command expects that.
@@ -200,20 +209,17 @@ export class UserDaemon {
     }
   }
 
-  /** Waits for the store only: plugins take their time to end. */
+  /** Waits for the store only: plugins take their time to start, and to end. */
   async #use(config: Config): Promise<void> {
     const before = this.#config
     this.#config = config
     await this.#store.reconfigure(config)
     this.#engine.dropCache()
-    const change = this.#changing.then(async () => {
-      this.#hosted = await updatePlugins(this.#engine, this.#hosted, config, { log: this.#log, gate: this.#gate })
-      const later = JSON.stringify(before.daemon) === JSON.stringify(config.daemon) ? undefined : 'daemon'
-      this.#log.info('the configuration was read again', { file: config.file, nextStart: later })
-    })
-    this.#changing = change.catch((error: unknown) => {
-      this.#log.error('the plugins cannot be changed', factsOf(error))
-    })
+    const { plugins, ended } = updatePlugins(this.#engine, this.#hosted, config, { log: this.#log, gate: this.#gate })
+    this.#hosted = plugins
+    this.#ending = Promise.all([this.#ending, ended])
+    const later = JSON.stringify(before.daemon) === JSON.stringify(config.daemon) ? undefined : 'daemon'
+    this.#log.info('the configuration was read again', { file: config.file, nextStart: later })
   }
 }
 

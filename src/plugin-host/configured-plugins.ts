@@ -38,44 +38,67 @@ export function disabledPlugins(config: Config): readonly string[] {
   return new PluginStates(config.paths.pluginStateFile).disabled()
 }
 
+/** What an engine was brought to. */
+export interface PluginUpdate {
+  /** The plugins that it has now. */
+  readonly plugins: readonly HostedPlugin[]
+  /** Resolves when those that it has no more have ended. Never rejects. */
+  readonly ended: Promise<void>
+}
+
 /**
- * Brings an engine from what was configured to what is configured now: takes out what has gone or was changed, and adds
- * and starts what is new.
+ * Brings an engine from what was configured to what is configured now, in one turn: no request misses a plugin that was
+ * changed. The one before answers what it was asked, and ends, while the new one is started.
  * @param before - What {@link configuredPlugins}, or the last call, answered.
- * @returns the plugins that the engine has now.
  */
-export async function updatePlugins(
+export function updatePlugins(
   engine: LocalEngine,
   before: readonly HostedPlugin[],
   config: Config,
   options: ConfiguredOptions = {},
-): Promise<HostedPlugin[]> {
+): PluginUpdate {
   const host = hostOptions(config, options)
+  const ends: Promise<void>[] = []
+  const end = (plugin: HostedPlugin, ended: Promise<void>): void => {
+    ends.push(ended.catch((error: unknown) => tell(host, 'a plugin cannot be ended', plugin, error)))
+  }
   const wanted = pluginsOf(config, host.log)
-  const kept = before.filter((plugin) => wanted.some((one) => isDeepStrictEqual(one, plugin.config)))
-  await Promise.all(before.filter((plugin) => !kept.includes(plugin)).map(({ name }) => engine.removePlugin(name)))
-  const added = wanted
-    .filter(({ name }) => !kept.some((plugin) => plugin.name === name))
-    .flatMap((plugin) => {
-      const made = hosted(plugin, host)
-      try {
-        engine.addPlugin(made)
-      } catch (error) {
-        if (!SecretsError.is(error)) throw error
-        host.log.error('a plugin cannot be added', { plugin: plugin.name, code: error.code })
-        void made.close?.()
-        return []
-      }
-      made.start()
-      return [made]
-    })
-  return [...kept, ...added]
+  for (const plugin of before) {
+    if (!wanted.some(({ name }) => name === plugin.name)) end(plugin, engine.removePlugin(plugin.name))
+  }
+  const plugins = wanted.flatMap((one) => {
+    const old = before.find(({ name }) => name === one.name)
+    if (old !== undefined && isDeepStrictEqual(old.config, one)) return [old]
+    let made: HostedPlugin
+    try {
+      made = hosted(one, host)
+    } catch (error) {
+      tell(host, 'a plugin cannot be made', one, error)
+      return old === undefined ? [] : [old]
+    }
+    if (old !== undefined) end(old, engine.removePlugin(old.name))
+    try {
+      engine.addPlugin(made)
+    } catch (error) {
+      tell(host, 'a plugin cannot be added', one, error)
+      end(made, Promise.resolve(made.close?.()))
+      return []
+    }
+    made.start()
+    return [made]
+  })
+  return { plugins, ended: Promise.all(ends).then(() => undefined) }
 }
 
 /** The configuration of every plugin: a table wins over a program of the same name. */
 export function pluginsOf(config: Config, log: PluginLogger = SILENT): PluginConfig[] {
   const inFolder = pluginsInFolder(config.paths.pluginFolder, log)
   return [...config.plugins, ...inFolder.filter(({ name }) => !config.plugins.some((plugin) => plugin.name === name))]
+}
+
+function tell({ log }: HostOptions, message: string, { name }: { readonly name: string }, error: unknown): void {
+  const facts = SecretsError.is(error) ? { code: error.code, reason: error.message } : { reason: (error as Error).name }
+  log.error(message, { plugin: name, ...facts })
 }
 
 function hosted(plugin: PluginConfig, host: HostOptions): HostedPlugin {
