@@ -21,6 +21,8 @@ export function requestFor(id, form = 'json') {
 /** A connection. One request at a time. */
 export class RawCaller {
   #socket
+  #request
+  #body = -1
   #wanted = 0
   #got = 0
   #done = () => {}
@@ -34,6 +36,8 @@ export class RawCaller {
 
   /** Sends a request, and calls one of the two when its answer is there, or is none. */
   ask(request, done, fail) {
+    if (request !== this.#request) this.#body = -1
+    this.#request = request
     this.#wanted = 0
     this.#got = 0
     this.#done = done
@@ -48,13 +52,16 @@ export class RawCaller {
   #take(chunk) {
     if (this.#wanted === 0) {
       // An answer's head comes in one piece.
-      const head = chunk.toString('latin1', 0, 512)
-      const end = head.indexOf('\r\n\r\n')
-      const length = /content-length: (\d+)/i.exec(head)?.[1]
-      if (!head.startsWith('HTTP/1.1 200') || end < 0 || length === undefined) return this.#fail(new Error(head))
-      this.#wanted = end + 4 + Number(length)
+      const end = chunk.indexOf(HEAD_END)
+      if (end < 0 || chunk.compare(OK, 0, OK.length, 0, OK.length) !== 0) return this.#fail(new Error(String(chunk)))
+      // The same request has an answer of the same length.
+      if (this.#body < 0) this.#body = Number(/content-length: (\d+)/i.exec(chunk.toString('latin1', 0, end))[1])
+      this.#wanted = end + HEAD_END.length + this.#body
     }
     this.#got += chunk.length
     if (this.#got >= this.#wanted) this.#done()
   }
 }
+
+const OK = Buffer.from('HTTP/1.1 200')
+const HEAD_END = Buffer.from('\r\n\r\n')
