@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { Deadlines, now } from '../src/engine/deadlines.js'
+import { now } from '../src/clock.js'
+import { Deadlines } from '../src/engine/deadlines.js'
 import {
   AccessError,
   type Answer,

@@ -1,10 +1,11 @@
 // One call to a plugin, which several requests may wait for: each gets secrets of its own, and the last that leaves ends
 // the call.
+import { now } from '../clock.js'
 import type { SecretsError } from '../errors/secrets-error.js'
 import type { Pattern } from '../pattern.js'
 import { type Brought, copiesOf, failed, wipe } from './brought.js'
 import { CallContext } from './call-context.js'
-import { type Deadlines, type Due, now } from './deadlines.js'
+import type { Deadlines, Due } from './deadlines.js'
 import { failureOf, tooSlow } from './failure.js'
 import type { Answer, Answers, Requester } from './plugin.js'
 import { keyOf, type Slot } from './slot.js'

@@ -1,8 +1,6 @@
 // Time limits with one timer for all: most of what is limited ends long before its limit, and costs no timer then.
 import { now } from '../clock.js'
 
-export { now }
-
 /** Something that has a time limit. */
 export interface Due {
   /** When its time is over, in milliseconds of {@link now}. */
