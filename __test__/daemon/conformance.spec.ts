@@ -1,13 +1,9 @@
 // The same requests to our server and to a handler of connect-node with the same secrets: what a caller sees is equal.
 
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { join } from 'node:path'
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { create, fromBinary, fromJsonString, toBinary, toJson } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { connectNodeAdapter } from '@connectrpc/connect-node'
 import test, { type ExecutionContext } from 'ava'
 import { definePlugin } from '../../src/engine/plugin.js'
 import {
@@ -21,7 +17,6 @@ import { parsePattern } from '../../src/pattern.js'
 import { Secret } from '../../src/secret.js'
 import {
   type Answer,
-  createFolder,
   GET_SECRETS,
   type Sent,
   send,
@@ -29,6 +24,7 @@ import {
   startServer,
   type TestServer,
 } from '../helpers/daemon-server.js'
+import { startReference } from '../helpers/reference-server.js'
 
 const AT = new Date('2026-11-25T20:00:00.123Z')
 const FACTS = {
@@ -63,18 +59,7 @@ test.before(async (t) => {
       ),
   })
   ours = await startServer(teardown, [plugin])
-  reference = join(createFolder(teardown), 'reference.sock')
-  const server = createServer(
-    connectNodeAdapter({
-      routes: (router) => router.service(ResolverService, { getSecrets }),
-      grpc: false,
-      grpcWeb: false,
-      readMaxBytes: 64 << 10,
-    }),
-  )
-  server.listen(reference)
-  await once(server, 'listening')
-  teardown(() => void server.close())
+  reference = await startReference(teardown, (router) => router.service(ResolverService, { getSecrets }))
   after = async () => {
     for (const fn of end.reverse()) await fn()
   }

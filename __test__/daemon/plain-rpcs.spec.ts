@@ -1,13 +1,10 @@
 // The RPCs without values: the same requests to our server and to a handler of connect-node, whose answers are equal, and
 // what of them costs no Connect.
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { create, type DescMessage, fromBinary, fromJsonString, toBinary, toJson } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { connectNodeAdapter } from '@connectrpc/connect-node'
 import test from 'ava'
 import type { LocalEngine, PluginInfo } from '../../src/engine/engine.js'
 import { createError } from '../../src/errors/secrets-error.js'
@@ -24,7 +21,6 @@ import { VERSION } from '../../src/version.js'
 import { startDaemon } from '../helpers/daemon.js'
 import {
   type Answer,
-  createFolder,
   JSON_TYPE,
   type Sent,
   send,
@@ -32,6 +28,7 @@ import {
   startServer,
   type TestServer,
 } from '../helpers/daemon-server.js'
+import { startReference } from '../helpers/reference-server.js'
 import { createFileHome } from '../helpers/se.js'
 
 const VERSION_SERVICE = '/health.v1.VersionService'
@@ -74,29 +71,19 @@ test.before(async () => {
     disablePlugin: change('disable'),
   }
   ours = await startServer(teardown, [], { engine: engine as unknown as LocalEngine })
-  reference = join(createFolder(teardown), 'reference.sock')
   const changed = ({ name }: { name: string }) => {
     if (name !== 'vault') throw new ConnectError(`there is no plugin ${name}`, Code.NotFound)
     return {}
   }
-  const server = createServer(
-    connectNodeAdapter({
-      routes: (router) =>
-        router
-          .service(VersionService, { getVersion: () => ({ version: `v${VERSION}` }) })
-          .service(PluginManagementService, {
-            listPlugins: () => ({ plugins: PLUGINS.map(referencePlugin) }),
-            enablePlugin: changed,
-            disablePlugin: changed,
-          }),
-      grpc: false,
-      grpcWeb: false,
-      readMaxBytes: 64 << 10,
-    }),
+  reference = await startReference(teardown, (router) =>
+    router
+      .service(VersionService, { getVersion: () => ({ version: `v${VERSION}` }) })
+      .service(PluginManagementService, {
+        listPlugins: () => ({ plugins: PLUGINS.map(referencePlugin) }),
+        enablePlugin: changed,
+        disablePlugin: changed,
+      }),
   )
-  server.listen(reference)
-  await once(server, 'listening')
-  teardown(() => void server.close())
   after = async () => {
     for (const fn of end.reverse()) await fn()
   }
