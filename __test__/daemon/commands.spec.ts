@@ -1,7 +1,16 @@
 // The commands that start, show and end the daemon.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -122,6 +131,35 @@ test('why a daemon cannot start is told by start', async (t) => {
   t.is(stderr, `se: no socket is made: ${folder} may be written by others\nhint: chmod 700 ${folder}\n`)
   chmodSync(folder, 0o700)
   await home.ok(['daemon', 'start'])
+})
+
+test('status and stop find the daemon whatever is wrong with the configuration by now', async (t) => {
+  const home = await createDaemonHome(t)
+  const file = configFile(home)
+  await home.ok(['daemon', 'start'])
+  const { pid } = await status(home)
+  // What is wrong elsewhere does not matter.
+  appendFileSync(file, '[plugins.vault]\nspeed = "fast"\n')
+  const wrong = await home.se(['daemon', 'status', '--json'], { env: { SE_STORE: 'nowhere' } })
+  t.like({ ...wrong, stdout: undefined }, { status: 0, stderr: '' })
+  t.is((await home.se(['get', 'nothing', '--no-daemon'])).status, 2)
+  t.is(
+    await home.ok(['daemon', 'start']),
+    `The daemon runs already (pid ${pid}) and listens on\n  ${homeAddress(home)}\n`,
+  )
+  // One that is no TOML names no address.
+  appendFileSync(file, '[daemon\n')
+  const told = new RegExp(
+    `^se: ${file} is not valid TOML at line \\d+, .*: the daemon is looked for at ${homeAddress(home)}\nhint: mend it, `,
+  )
+  const shown = await home.se(['daemon', 'status', '--json'])
+  t.regex(shown.stderr, told)
+  t.like(JSON.parse(shown.stdout.toString()), { running: true, pid })
+  const stopped = await home.se(['daemon', 'stop'])
+  t.regex(stopped.stderr, told)
+  t.is(stopped.stdout.toString(), `The daemon (pid ${pid}) has ended.\n`)
+  t.like(await home.se(['daemon', 'status']), { status: 3 })
+  t.is((await home.se(['daemon', 'start'])).status, 2)
 })
 
 test('relative paths of variables mean the same to a daemon in the background', async (t) => {

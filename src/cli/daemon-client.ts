@@ -1,9 +1,12 @@
 /** What the `daemon` commands ask of a daemon: whether it runs, what it is, and to end. Starts nothing by itself. */
 import { readFileSync } from 'node:fs'
 import { Connection, parse } from '../client/connection.js'
-import { readConfig } from '../config/config.js'
+import { readDaemonConfig } from '../config/config.js'
 import { listenAddresses } from '../daemon/addresses.js'
-import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
+import type { Context } from './command.js'
+import { hintOf } from './hints.js'
+import { printProblem } from './report.js'
 
 /** What a daemon says about itself, as `se daemon status --json` has it. */
 export interface DaemonFacts {
@@ -33,10 +36,24 @@ export interface DaemonPlugin {
 const SERVICE = '/senative.engine.v1.EngineService/'
 const LIMIT_MS = 5000
 
-/** The address where a daemon of this configuration is asked: the first that it listens on. */
+/**
+ * The address where a daemon of this configuration is asked: the first that it listens on.
+ * @throws what `readDaemonConfig` does.
+ */
 export async function ownAddress(env: NodeJS.ProcessEnv): Promise<string> {
-  const { daemon } = await readConfig(env)
-  return listenAddresses(daemon, env)[0]
+  return listenAddresses(await readDaemonConfig(env), env)[0]
+}
+
+/** As {@link ownAddress}; where the configuration cannot be read, that is said, and it is the usual address. */
+export async function addressAnyway({ env, stderr }: Pick<Context, 'env' | 'stderr'>): Promise<string> {
+  try {
+    return await ownAddress(env)
+  } catch (error) {
+    if (!SecretsError.is(error)) throw error
+    const address = listenAddresses({}, env)[0]
+    printProblem(stderr, `${error.message}: the daemon is looked for at ${address}`, hintOf(error))
+    return address
+  }
 }
 
 /** @throws `StoreError` `SE_UNSUPPORTED` on Windows, where Node has no Unix sockets. */

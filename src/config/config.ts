@@ -75,8 +75,7 @@ const ROWS: readonly Row[] = Object.entries(SETTINGS).map(([name, row]) => ({ ..
 export async function readConfig(env: NodeJS.ProcessEnv = process.env): Promise<Config> {
   const base = pathBase(env)
   const paths = defaultPaths(base)
-  const named = env['SE_CONFIG'] || undefined
-  const file = named === undefined ? paths.configFile : absolutePath(named, process.cwd(), base)
+  const file = fileOf(env, base)
   const found = readIfThere(file)
   const parsed = await parseFile(found?.text ?? '', file)
   const fromFile = parsed.settings
@@ -109,8 +108,25 @@ export async function readConfig(env: NodeJS.ProcessEnv = process.env): Promise<
   }
 }
 
+/**
+ * Reads the table `[daemon]` alone: what else is wrong with the configuration keeps nobody from finding the daemon.
+ * @throws `SE_INVALID_CONFIG` when the file cannot be read, is not TOML, or has this table wrong; `SE_LAX_MODE`.
+ */
+export async function readDaemonConfig(env: NodeJS.ProcessEnv = process.env): Promise<DaemonConfig> {
+  const base = pathBase(env)
+  const file = fileOf(env, base)
+  const found = readIfThere(file)
+  const { daemon } = await parseTables(found?.text ?? '', file)
+  return (await readTables({ plugins: undefined, daemon }, file, base, found?.stat)).daemon
+}
+
+function fileOf(env: NodeJS.ProcessEnv, base: PathBase): string {
+  const named = env['SE_CONFIG'] || undefined
+  return named === undefined ? defaultPaths(base).configFile : absolutePath(named, process.cwd(), base)
+}
+
 async function readTables(
-  { plugins, daemon }: ParsedFile,
+  { plugins, daemon }: Pick<ParsedFile, 'plugins' | 'daemon'>,
   file: string,
   base: PathBase,
   stat: Stats | undefined,
@@ -147,7 +163,7 @@ export function describeOrigin(origin: Origin): string {
  * @throws `SE_INVALID_CONFIG`, naming the file, and the line of what is no TOML or the key of what is wrong otherwise.
  */
 export async function parseFile(text: string, file: string): Promise<ParsedFile> {
-  const table = parsePlainToml(text) ?? (await parseToml(text, file))
+  const table = await parseTables(text, file)
   const settings = new Map<SettingName, unknown>()
   for (const [key, value] of Object.entries(table)) {
     if ((TABLES as readonly string[]).includes(key)) continue
@@ -158,7 +174,9 @@ export async function parseFile(text: string, file: string): Promise<ParsedFile>
   return { settings, plugins: table['plugins'], daemon: table['daemon'] }
 }
 
-async function parseToml(text: string, file: string): Promise<Record<string, unknown>> {
+async function parseTables(text: string, file: string): Promise<Record<string, unknown>> {
+  const plain = parsePlainToml(text)
+  if (plain !== undefined) return plain
   const { parse, TomlError } = await import('smol-toml')
   try {
     return parse(text)

@@ -19,10 +19,11 @@ export const command: Command = {
   positionals: [],
   examples: [{ note: 'in a script', command: 'se daemon status >/dev/null || se daemon start' }],
   storeless: true,
-  async run({ env, flags, stdout }) {
-    const { askDaemon, checkPlatform, ownAddress } = await import('../daemon-client.js')
+  async run(context) {
+    const { flags, stdout } = context
+    const { addressAnyway, askDaemon, checkPlatform } = await import('../daemon-client.js')
     checkPlatform()
-    const facts = await askDaemon(await ownAddress(env))
+    const facts = await askDaemon(await addressAnyway(context))
     if (flags.has('json')) {
       stdout.write(`${JSON.stringify(facts === undefined ? { running: false } : { running: true, ...facts })}\n`)
       return facts === undefined ? NOT_RUNNING : 0

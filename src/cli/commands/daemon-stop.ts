@@ -19,10 +19,11 @@ export const command: Command = {
   positionals: [],
   examples: [{ note: 'and begin again', command: 'se daemon stop && se daemon start' }],
   storeless: true,
-  async run({ env, stdout }) {
-    const { askDaemon, checkPlatform, hasEnded, listeningPid, ownAddress } = await import('../daemon-client.js')
+  async run(context) {
+    const { stdout } = context
+    const { addressAnyway, askDaemon, checkPlatform, hasEnded, listeningPid } = await import('../daemon-client.js')
     checkPlatform()
-    const address = await ownAddress(env)
+    const address = await addressAnyway(context)
     const { createError, SecretsError } = await import('../../errors/secrets-error.js')
     let facts: DaemonFacts | undefined
     try {
