@@ -1,6 +1,6 @@
 // GetSecrets for one id, in JSON and in protobuf, at 1 and 32 connections: the daemon's server against connect-node's
-// handler and a bare node:http server that knows the answer. Every server is a process of its own, and so is the load;
-// passes are interleaved, the order reversed every other round.
+// handler and a bare node:http server that knows the answer. Every server is a process of its own, and so is the load, a
+// program of Go that is the same for all; passes are interleaved, the order reversed every other round.
 import { deepStrictEqual } from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,11 +11,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fromBinary, fromJsonString } from '@bufbuild/protobuf'
 import { GetSecretsResponseSchema } from '../dist/gen/resolver/v1/resolver_pb.js'
+import { startLoad } from './lib/load.mjs'
+import { requestFor } from './lib/raw-caller.mjs'
 import { median } from './lib/rounds.mjs'
 
 const CONTENDERS = ['echo', 'connect', 'ours']
 const GOALS = { connect: 5, echo: 0.8 }
-const script = (name) => fileURLToPath(new URL(`./lib/${name}.mjs`, import.meta.url))
+const script = fileURLToPath(new URL('./lib/daemon-contender.mjs', import.meta.url))
 
 /**
  * Measures.
@@ -26,8 +28,8 @@ const script = (name) => fileURLToPath(new URL(`./lib/${name}.mjs`, import.meta.
 export async function bench({ rounds = 9, milliseconds = 700 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'se-bench-'))
   const path = (name) => join(folder, name)
-  const children = CONTENDERS.map((name) => fork(script('daemon-contender'), [name, path(name)]))
-  const load = fork(script('load'))
+  const children = CONTENDERS.map((name) => fork(script, [name, path(name)]))
+  const load = startLoad(folder)
   try {
     await Promise.all(children.map(messageOf))
     for (const form of ['json', 'proto']) {
@@ -40,16 +42,17 @@ export async function bench({ rounds = 9, milliseconds = 700 } = {}) {
     }
     return rows
   } finally {
-    for (const child of [...children, load]) child.kill()
+    for (const child of children) child.kill()
+    load.stop()
     rmSync(folder, { recursive: true, force: true })
   }
 
   async function compare({ form, connections, rounds, milliseconds }) {
+    const request = requestFor('bench/item/7', form)
     const passes = new Map(CONTENDERS.map((name) => [name, []]))
     for (let round = -1; round < rounds; round++) {
       for (const name of round % 2 === 0 ? CONTENDERS : CONTENDERS.toReversed()) {
-        load.send({ socket: path(name), form, connections, milliseconds })
-        const result = await messageOf(load)
+        const result = await load.run({ socket: path(name), request, connections, milliseconds })
         if (round >= 0) passes.get(name).push(result) // the first round warms up
       }
     }

@@ -1,37 +1,29 @@
-// Puts a load on a server, in a process of its own: told by its parent `{ socket, form, connections, milliseconds }`, it
-// answers with how many requests were answered, and how long they took. Each connection asks again as soon as it has its
-// answer.
-import { performance } from 'node:perf_hooks'
-import { RawCaller, requestFor } from './raw-caller.mjs'
+// The program that puts a load on a server (load.go), built where it is wanted. Needs Go.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
-process.on('message', async ({ socket, form, connections, milliseconds }) => {
-  const request = requestFor('bench/item/7', form)
-  const times = []
-  const until = performance.now() + milliseconds
-  const startedAt = performance.now()
-  await Promise.all(Array.from({ length: connections }, () => ask(socket, request, until, times)))
-  const seconds = (performance.now() - startedAt) / 1000
-  times.sort((a, b) => a - b)
-  const at = (part) => times[Math.floor(times.length * part)] * 1000
-  process.send({ perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99) })
-})
-process.on('disconnect', () => process.exit())
-
-function ask(path, request, until, times) {
-  return new Promise((resolve, reject) => {
-    const caller = new RawCaller(path)
-    let askedAt = 0
-    const next = () => {
-      askedAt = performance.now()
-      caller.ask(request, answered, reject)
-    }
-    const answered = () => {
-      const now = performance.now()
-      times.push(now - askedAt)
-      if (now < until) return next()
-      caller.close()
-      resolve()
-    }
-    next()
-  })
+/**
+ * Builds it in a folder, and starts it.
+ * @returns `run({ socket, request, connections, milliseconds })`, which answers with `{ perSecond, p50, p99 }` (in
+ * microseconds), and `stop`. One run at a time.
+ */
+export function startLoad(folder) {
+  const program = join(folder, 'load')
+  execFileSync('go', ['build', '-o', program, fileURLToPath(new URL('load.go', import.meta.url))])
+  const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })
+  const ended = once(lines, 'close')
+  return {
+    pid: child.pid,
+    async run({ request, ...pass }) {
+      child.stdin.write(`${JSON.stringify({ ...pass, request: request.toString('base64') })}\n`)
+      const [line] = await Promise.race([once(lines, 'line'), ended])
+      if (line === undefined) throw new Error('the load has ended')
+      return JSON.parse(line)
+    },
+    stop: () => child.kill(),
+  }
 }
