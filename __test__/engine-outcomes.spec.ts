@@ -240,11 +240,23 @@ test('what is like an id is named to whoever may ask for it, and to nobody else'
   t.is(await allowed(false), undefined)
 })
 
+test('where nobody needs to be asked whether somebody may, plugins are asked at once', async (t) => {
+  const held = new HeldPlugin('held')
+  const engine = await createEngine({ plugins: [held.plugin], authorize: () => undefined })
+  const { results } = ask(engine, ['a'])
+  t.is(held.calls.length, 1)
+  held.calls[0]?.answer([])
+  t.is((await results).length, 1)
+})
+
 test('who may not ask gets the refusal, and no plugin is asked', async (t) => {
   const held = new HeldPlugin('held')
   const refusals = [
     () => Promise.reject(new AccessError('SE_ACCESS_DENIED', 'no')),
     () => Promise.reject(new Error('x')),
+    () => {
+      throw new Error('x')
+    },
   ]
   for (const authorize of refusals) {
     const engine = await createEngine({ plugins: [held.plugin], authorize })

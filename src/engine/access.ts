@@ -16,23 +16,36 @@ export interface AccessContext {
   readonly signal: AbortSignal
 }
 
-/** Says whether somebody may ask for patterns: returns, or throws `SE_ACCESS_DENIED`. */
-export type Authorize = (patterns: readonly Pattern[], context: AccessContext) => Promise<void>
+/**
+ * Says whether somebody may ask for patterns: rejects with `SE_ACCESS_DENIED` when not. Where nobody needs to be asked,
+ * it returns nothing, and costs no turn.
+ */
+export type Authorize = (patterns: readonly Pattern[], context: AccessContext) => Promise<void> | undefined
 
 /**
  * Asks whether a request may be made, within the engine's limit. An answer that does not come in time is none.
- * @throws what `authorize` throws; `SE_TIMEOUT`; `SE_ACCESS_DENIED` for an error that is none of this package;
- *   `SE_ABORTED` when the request was abandoned.
+ * @returns nothing when it may be made at once. Otherwise a promise, which rejects with what `authorize` rejects with;
+ *   `SE_TIMEOUT`; `SE_ACCESS_DENIED` for an error that is none of this package; `SE_ABORTED` when the request was abandoned.
  */
-export async function checkAccess(authorize: Authorize, request: Request, round: Round): Promise<void> {
+export function checkAccess(authorize: Authorize, request: Request, round: Round): Promise<void> | undefined {
   const check = new AccessCheck(round)
+  let answer: Promise<void> | undefined
+  try {
+    answer = authorize(request.patterns, check)
+  } catch (error) {
+    answer = Promise.reject(error)
+  }
+  return answer && allowedBy(answer, check, request)
+}
+
+async function allowedBy(answer: Promise<void>, check: AccessCheck, request: Request): Promise<void> {
   request.onAbandon = (reason) => check.end(reason)
   try {
-    await check.ask(authorize, request.patterns)
+    await check.wait(answer)
   } catch (error) {
     if (request.abandonment !== undefined) throw request.abandonment
     if (SecretsError.is(error)) throw error
-    throw createError('SE_ACCESS_DENIED', `asking whether ${round.requester.name} may have this failed`, {
+    throw createError('SE_ACCESS_DENIED', `asking whether ${check.requester.name} may have this failed`, {
       hint: 'its own error is the cause of this one',
       cause: error,
     })
@@ -54,13 +67,14 @@ class AccessCheck extends LateSignal implements AccessContext, Due {
     this.#round = round
   }
 
-  async ask(authorize: Authorize, patterns: readonly Pattern[]): Promise<void> {
+  /** Waits for the answer, until its time is over or the request is abandoned. */
+  async wait(answer: Promise<void>): Promise<void> {
     const { deadlines } = this.#round
     deadlines.add(this)
     try {
       await new Promise<void>((resolve, reject) => {
         this.#reject = reject
-        authorize(patterns, this).then(resolve, reject)
+        answer.then(resolve, reject)
       })
     } finally {
       deadlines.delete(this)

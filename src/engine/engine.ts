@@ -179,8 +179,8 @@ export interface LocalEngine extends Engine {
   /**
    * As {@link Engine.getBatch}, without promises and signals: they cost more than all the rest of a request.
    * @returns what stops waiting: `settled` fails with `SE_ABORTED`, whose cause is the reason. After it was told: nothing.
-   * @throws `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`; `NotFoundError` `SE_NO_PLUGIN` (where `authorize` is
-   *   asked before, `settled` is told that). Nothing is told of what is thrown.
+   * @throws `InvalidInputError` `SE_INVALID_PATTERN`, `SE_DISPOSED`; `NotFoundError` `SE_NO_PLUGIN` (where an answer
+   *   of `authorize` is awaited before, `settled` is told that). Nothing is told of what is thrown.
    */
   ask(patterns: readonly string[], options: AskOptions, settled: Settled): (reason: unknown) => void
   /** Adds a plugin. @throws `PluginError` `SE_PLUGIN_DUPLICATE`, `SE_PLUGIN_INVALID`; `SE_DISPOSED`. */

@@ -154,8 +154,9 @@ export class Router implements LocalEngine {
       const slots = plugin === undefined ? this.#registry.slots : [this.#registry.get(plugin)]
       request.ask(slots, round, () => handOver(request, settled))
     }
-    if (this.#authorize === undefined) ask()
-    else checkAccess(this.#authorize, request, round).then(ask).catch(settled.failed)
+    const allowed = this.#authorize && checkAccess(this.#authorize, request, round)
+    if (allowed === undefined) ask()
+    else allowed.then(ask).catch(settled.failed)
   }
 
   /** Whether an id may be named to somebody: only to whoever may ask for it. Never rejects. */
@@ -164,7 +165,10 @@ export class Router implements LocalEngine {
     if (authorize === undefined) return true
     const request = new Request([id])
     const round = { requester, times: false, timeoutMs: this.#timeoutMs, deadlines: this.#deadlines }
-    const begin = () => checkAccess(authorize, request, round).then(() => true)
+    const begin = async (): Promise<boolean> => {
+      await checkAccess(authorize, request, round)
+      return true
+    }
     return wait({ what: 'asking for access', begin }, limits).catch((error: unknown) => {
       request.abandon(error)
       return false

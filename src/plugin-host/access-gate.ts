@@ -41,34 +41,41 @@ export class AccessGate {
   }
 
   /**
-   * Asks every module for every pattern, all at once: the engine's `authorize`.
-   * @throws `SE_ACCESS_DENIED` when one refuses, or cannot be asked.
+   * Asks every module for every pattern, all at once: the engine's `authorize`. Without a module, or a pattern, it returns nothing.
+   * Rejects with `SE_ACCESS_DENIED` when one refuses, or cannot be asked.
    */
-  readonly authorize = async (patterns: readonly Pattern[], context: AccessContext): Promise<void> => {
-    const launched = [...this.#launched].filter((module) => module.isModule())
-    const connected = [...this.#sessions].filter(([, isEnabled]) => isEnabled()).map(([session]) => session)
-    if (connected.length === 0 && launched.length === 0) return
-    const { requester, signal } = context // the signal is made when it is looked at
-    const limit = AbortSignal.timeout(PLUGIN_TIMEOUT_MS)
-    const until = signal === undefined ? limit : AbortSignal.any([signal, limit])
-    const ask = async (name: string, session: Promise<PluginSession> | PluginSession): Promise<void> => {
-      const decisions = patterns.map(async ({ text }) => {
-        let allowed: boolean
-        try {
-          allowed = await (await session).checkAccess(text, requester, until)
-        } catch (cause) {
-          signal?.throwIfAborted()
-          throw refused(name, text, 'could not be asked', cause)
-        }
-        if (!allowed) throw refused(name, text, 'does not allow it')
-      })
-      await Promise.all(decisions)
-    }
-    await Promise.all([
-      ...connected.map((session) => ask(session.name, session)),
-      ...launched.map((module) => ask(module.name, module.session(until))),
-    ])
+  readonly authorize = (patterns: readonly Pattern[], context: AccessContext): Promise<void> | undefined => {
+    const modules: Module[] = []
+    for (const [session, isEnabled] of this.#sessions)
+      if (isEnabled()) modules.push({ name: session.name, session: async () => session })
+    for (const module of this.#launched) if (module.isModule()) modules.push(module)
+    return modules.length === 0 || patterns.length === 0 ? undefined : askAll(modules, patterns, context)
   }
+}
+
+/** A module that is asked. */
+type Module = Pick<LaunchedModule, 'name' | 'session'>
+
+async function askAll(modules: readonly Module[], patterns: readonly Pattern[], context: AccessContext): Promise<void> {
+  const { requester, signal } = context // the signal is made when it is looked at
+  const limit = AbortSignal.timeout(PLUGIN_TIMEOUT_MS)
+  const until = signal === undefined ? limit : AbortSignal.any([signal, limit])
+  const ask = async (name: string, session: Promise<PluginSession>, pattern: string): Promise<void> => {
+    let allowed: boolean
+    try {
+      allowed = await (await session).checkAccess(pattern, requester, until)
+    } catch (cause) {
+      signal?.throwIfAborted()
+      throw refused(name, pattern, 'could not be asked', cause)
+    }
+    if (!allowed) throw refused(name, pattern, 'does not allow it')
+  }
+  await Promise.all(
+    modules.flatMap((module) => {
+      const session = module.session(until)
+      return patterns.map(({ text }) => ask(module.name, session, text))
+    }),
+  )
 }
 
 function refused(plugin: string, pattern: string, reason: string, cause?: unknown): SecretsError {
