@@ -205,6 +205,14 @@ onUnix('a daemon without a passphrase says how to give it, until lock', async (t
   await home.ok(['store', 'use', 'file', '--passphrase'], { env: { SE_PASSPHRASE: 'open sesame' } })
   await home.ok(['set', 'a/b'], { stdin: 'hunter2', env: { SE_PASSPHRASE: 'open sesame' } })
   await startDaemon(t, { home })
+  const doctor = async (): Promise<string> => {
+    const text = (await home.se(['doctor'])).stdout.toString()
+    return /^\S+ +daemon: .*; (.*(\n {6}.*)?)$/m.exec(text)?.[1] ?? text
+  }
+  const state = async (): Promise<unknown> => JSON.parse(await home.ok(['daemon', 'status', '--json'])).store.locked
+  t.true(await state())
+  t.regex(await home.ok(['daemon', 'status']), /^Store: +file, .*store\.age, locked: se unlock opens it$/m)
+  t.regex(await doctor(), /^file .*store\.age, locked\n {6}se unlock opens it, for all programs$/)
   const locked = await home.se(['get', 'a/b', '--reveal'])
   t.is(locked.status, 4)
   t.regex(locked.stderr, /^se: .* is locked\nhint: .*se unlock\n$/)
@@ -213,8 +221,12 @@ onUnix('a daemon without a passphrase says how to give it, until lock', async (t
   const unlocked = await home.se(['unlock'], { stdin: 'open sesame\nmore\n' })
   t.is(unlocked.status, 0, unlocked.stderr)
   t.regex(unlocked.stderr, /^The daemon has opened .*store\.age, for all programs, until se lock\.\n$/)
+  t.false(await state())
+  t.regex(await home.ok(['daemon', 'status']), /^Store: +file, .*store\.age, open$/m)
+  t.regex(await doctor(), /^file .*store\.age, open$/)
   t.is(await home.ok(['get', 'a/b', '--reveal']), 'hunter2')
   t.is((await home.se(['lock'])).stderr, 'The daemon has forgotten its passphrase and all values.\n')
+  t.true(await state())
   t.is((await home.se(['get', 'a/b'])).status, 4)
   const configured = await home.se(['unlock'], { env: { SE_PASSPHRASE: 'open sesame' } })
   t.is(configured.status, 0, configured.stderr)
@@ -241,7 +253,7 @@ onUnix('doctor shows the daemon and its plugins, and completion names them', asy
   t.is(daemon?.status, 'ok')
   t.is(daemon?.facts['address'], socket)
   t.is(daemon?.facts['runs'], true)
-  t.regex(daemon?.summary ?? '', /^v\d+\.\d+\.\d+ at .*, process \d+, run by you or root; file .*store\.age$/)
+  t.regex(daemon?.summary ?? '', /^v\d+\.\d+\.\d+ at .*, process \d+, run by you or root; file .*store\.age, open$/)
   const plugins = checks.filter(({ name }) => name.startsWith('plugin ')).map(({ name }) => name)
   t.deepEqual(plugins, ['plugin docker-pass', 'plugin clock', 'plugin fails', 'plugin shared'])
   t.is(await home.ok(['__complete', '--', 'plugins', 'disable', 'c']), 'words\nclock\t\n')

@@ -1,6 +1,6 @@
 // The daemon as a process: how it begins, what it does at signals, and what it leaves behind.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { connect } from 'node:net'
@@ -181,6 +181,49 @@ test('a request waits for the process of a plugin whose table was changed', asyn
   t.deepEqual(await values(daemon, 'a/b'), ['second'])
   await daemon.logged('a plugin was stopped')
   t.deepEqual(await values(daemon, 'a/b'), ['second'])
+})
+
+test('who lists, disables or enables plugins sees an edit at once, as who asks for a secret does', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  configureDaemon(home)
+  const plain = readFileSync(configFile(home), 'utf8')
+  const daemon = await startDaemon(t, { home })
+  const listed = async (path: string): Promise<string> => {
+    const { plugins } = (await ask(daemon.socket, path, { body: '{}' })).json<{ plugins: { name: string }[] }>()
+    return plugins.map(({ name }) => name).join(' ')
+  }
+  const change = async (path: string, name: string): Promise<number> =>
+    (await ask(daemon.socket, `/plugins.v1.PluginManagementService/${path}`, { body: JSON.stringify({ name }) })).status
+
+  writeFileSync(configFile(home), plain + linesPlugin('one', '1'))
+  t.is(await listed('/senative.engine.v1.EngineService/ListPlugins'), 'docker-pass one')
+  writeFileSync(configFile(home), plain + linesPlugin('second', '2'))
+  t.is(await listed('/plugins.v1.PluginManagementService/ListPlugins'), 'docker-pass second')
+  writeFileSync(configFile(home), plain + linesPlugin('third', '3'))
+  t.is(await change('DisablePlugin', 'third'), 200)
+  writeFileSync(configFile(home), plain + linesPlugin('fourth', '4'))
+  t.is(await change('EnablePlugin', 'fourth'), 200)
+  writeFileSync(configFile(home), plain + linesPlugin('fifth', '5'))
+  t.regex(await home.ok(['daemon', 'status']), /^Plugins: .*\n +fifth /m)
+})
+
+test('a file that an editor has emptied to write it is not believed for a moment, and one that stays empty is', async (t) => {
+  const daemon = await startDaemon(t, { config: linesPlugin('vault', 'old') })
+  const file = configFile(daemon.home)
+  const text = readFileSync(file, 'utf8')
+  t.deepEqual(await values(daemon, 'vault/a'), ['old'])
+  const empty = (age: number): void => {
+    writeFileSync(file, '')
+    utimesSync(file, Date.now() / 1000 - age, Date.now() / 1000 - age)
+  }
+  empty(-3600) // however slow this machine is
+  t.deepEqual(await values(daemon, 'vault/a'), ['old'])
+  writeFileSync(file, text.replace('old', 'new'))
+  t.deepEqual(await values(daemon, 'vault/a'), ['new'])
+  empty(-3600)
+  t.deepEqual(await values(daemon, 'vault/a'), ['new'])
+  empty(3600)
+  t.is(typeof (await values(daemon, 'vault/a')), 'string', 'no plugin has it any more')
 })
 
 test('a configuration that is broken is logged, and the old one kept', async (t) => {

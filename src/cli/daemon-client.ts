@@ -17,7 +17,12 @@ export interface DaemonFacts {
   readonly addresses: readonly string[]
   /** Addresses that other programs have, and why they were left to them. */
   readonly left: readonly { readonly address: string; readonly reason: string }[]
-  readonly store: { readonly kind: string; readonly location: string }
+  readonly store: {
+    readonly kind: string
+    readonly location: string
+    /** Of an encrypted file, whether it has to be unlocked. */
+    readonly locked?: boolean
+  }
   readonly config: string
   /** The file of the log, or `standard error`. */
   readonly log: string
@@ -76,8 +81,9 @@ export async function askDaemon(address: string): Promise<DaemonFacts | undefine
     return parse((await connection.ask(request, { timeoutMs: LIMIT_MS })).body)
   }
   try {
-    const facts = await ask('Describe')
+    // First, since it has the daemon look at an edited file.
     const { plugins } = await ask('ListPlugins')
+    const facts = await ask('Describe')
     return factsOf(facts, list(plugins))
   } catch (error) {
     const { code, details } = error as SecretsError
@@ -129,7 +135,11 @@ function factsOf(facts: Members, plugins: readonly Members[]): DaemonFacts {
     uptimeSeconds: Math.max(0, Math.round((Date.now() - Date.parse(startedAt)) / 1000)) || 0,
     addresses: list(facts['addresses']).map(text),
     left: list(facts['left']).map(({ address, reason }) => ({ address: text(address), reason: text(reason) })),
-    store: { kind: text(facts['storeKind']), location: text(facts['storeLocation']) },
+    store: {
+      kind: text(facts['storeKind']),
+      location: text(facts['storeLocation']),
+      ...(typeof facts['storeLocked'] === 'boolean' && { locked: facts['storeLocked'] }),
+    },
     config: text(facts['configFile']),
     log: text(facts['log']),
     plugins: plugins.map(({ name, version, pattern, enabled, status }) => ({

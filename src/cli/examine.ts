@@ -211,12 +211,14 @@ async function daemonCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
   const address = dialledAddress(env)
   const client = await findDaemon(env)
   if (client === undefined) return [await notAsked(address)]
-  const { version, pid, storeKind, storeLocation } = await client.describe(LIMIT)
+  const { version, pid, storeKind, storeLocation, storeLocked } = await client.describe(LIMIT)
   await client.close()
-  const facts = { address, runs: true, version, pid, storeKind, storeLocation, peer: 'you or root' }
+  const facts = { address, runs: true, version, pid, storeKind, storeLocation, storeLocked, peer: 'you or root' }
   const store = `${storeKind || 'no store'}${storeLocation && ` ${storeLocation}`}`
-  const summary = `${version} at ${address}, process ${pid}, run by you or root; ${store}`
-  return [{ name, status: 'ok', summary, facts }]
+  const state = storeLocked === undefined ? '' : storeLocked ? ', locked' : ', open'
+  const summary = `${version} at ${address}, process ${pid}, run by you or root; ${store}${state}`
+  if (storeLocked !== true) return [{ name, status: 'ok', summary, facts }]
+  return [{ name, status: 'warn', summary, advice: 'se unlock opens it, for all programs', facts }]
 }
 
 /** Why the daemon's address is not asked: nobody listens there, or a daemon with another store. */

@@ -24,6 +24,8 @@ export interface DaemonDescription {
   readonly storeKind: string
   /** Where its store is. */
   readonly storeLocation: string
+  /** Whether its encrypted file has to be unlocked first; undefined for any other store, and where that is not known. */
+  readonly storeLocked: boolean | undefined
 }
 
 type Members = Record<string, unknown>
@@ -65,7 +67,7 @@ export function pluginsOf({ body }: DaemonReply): PluginInfo[] {
 
 /** The answer to `Describe`. */
 export function descriptionOf({ body }: DaemonReply): DaemonDescription {
-  const { version, pid, startedAt, addresses, configFile, storeKind, storeLocation } = parse(body)
+  const { version, pid, startedAt, addresses, configFile, storeKind, storeLocation, storeLocked } = parse(body)
   return {
     version: text(version),
     pid: Number(pid ?? 0),
@@ -74,6 +76,7 @@ export function descriptionOf({ body }: DaemonReply): DaemonDescription {
     configFile: text(configFile),
     storeKind: text(storeKind),
     storeLocation: text(storeLocation),
+    storeLocked: typeof storeLocked === 'boolean' ? storeLocked : undefined,
   }
 }
 

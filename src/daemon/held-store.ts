@@ -73,6 +73,19 @@ export class HeldStore {
     return this.#place
   }
 
+  /** Whether the encrypted file has to be unlocked. Undefined for a keychain, and where the key cannot be read. */
+  async isLocked(): Promise<boolean | undefined> {
+    if (this.#place.kind !== 'file') return undefined
+    if (this.#given !== undefined || configuredPassphrase(this.#config.passphraseFile?.value) !== undefined)
+      return false
+    try {
+      using store = await openStore(this.#options())
+      return (await store.describe()).locked
+    } catch {
+      return undefined // a request says why
+    }
+  }
+
   /**
    * Opens the encrypted file with a passphrase, and keeps a copy of that. Of an OS keychain, has the system ask for it.
    * @throws `SE_WRONG_KEY`; what the store does.

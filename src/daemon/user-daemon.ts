@@ -20,6 +20,7 @@ import { HeldStore } from './held-store.js'
 import { IdleWatch } from './idle-watch.js'
 import { closeListeners, type Listening, listenOnAll } from './listen.js'
 import { type DaemonLog, pluginLogger } from './log.js'
+import type { PluginManager } from './rpc/dispatch.js'
 import type { DaemonDescription } from './server.js'
 
 /** What the process knows. */
@@ -36,6 +37,8 @@ export interface UserDaemonOptions {
 
 /** No command begins and ends within this time: under load the file is not looked at for every request. */
 const LOOK_MS = 5
+/** How long a file that became empty is not believed. */
+const WRITE_MS = 1000
 
 /** The daemon of this user. */
 export class UserDaemon {
@@ -122,7 +125,7 @@ export class UserDaemon {
     const asked = (): boolean => this.#daemon.activeRequests > 0
     const idle = idleMs > 0 ? new IdleWatch(idleMs, () => sessions > 0 || asked(), onIdle) : undefined
     const giveBack = new GiveBack(asked, this.#log)
-    const describe = (): DaemonDescription & OwnFacts => ({
+    const describe = async (): Promise<DaemonDescription & OwnFacts> => ({
       version: `v${VERSION}`,
       pid: process.pid,
       startedAt: this.#startedAt,
@@ -131,10 +134,12 @@ export class UserDaemon {
       configFile: this.#config.file,
       storeKind: this.#store.place.kind,
       storeLocation: this.#store.place.location,
+      storeLocked: await this.#store.isLocked(),
       log: logPlace,
     })
     this.#daemon = startDaemon({
       engine: this.#engine,
+      plugins: this.#plugins(),
       authorize,
       listeners,
       passed,
@@ -189,13 +194,26 @@ export class UserDaemon {
     return refreshed.then(() => this.#gate.authorize(patterns, context))
   }
 
+  /** Whoever lists or changes plugins may just have edited the file, too. */
+  #plugins(): PluginManager {
+    const current = async (): Promise<LocalEngine> => {
+      await this.#refresh()
+      return this.#engine
+    }
+    return {
+      listPlugins: async () => (await current()).listPlugins(),
+      enablePlugin: async (name) => (await current()).enablePlugin(name),
+      disablePlugin: async (name) => (await current()).disablePlugin(name),
+    }
+  }
+
   // `se store use` may just have chosen another store, and the next command expects that.
   #refresh(): Promise<void> | undefined {
     const now = performance.now()
     if (now - this.#lookedAt < LOOK_MS) return this.#reloading
     this.#lookedAt = now
     const stamp = stampOf(this.#config.file)
-    if (stamp === this.#stamp) return this.#reloading
+    if (stamp === this.#stamp || isBeingWritten(this.#config.file)) return this.#reloading
     this.#stamp = stamp
     return this.reload()
   }
@@ -251,6 +269,12 @@ function uid(): number {
 function stampOf(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false })
   return stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`
+}
+
+/** Whether it is empty only since a moment ago: an editor that truncates a file writes it then. */
+function isBeingWritten(file: string): boolean {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  return stat?.size === 0 && Date.now() - stat.mtimeMs < WRITE_MS
 }
 
 function factsOf(error: unknown): Record<string, string | undefined> {

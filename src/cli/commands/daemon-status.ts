@@ -1,5 +1,6 @@
 /** `se daemon status`: whether the daemon runs, and what it is. */
 import type { Command } from '../command.js'
+import type { DaemonFacts } from '../daemon-client.js'
 import { jsonFlag } from '../flags.js'
 
 /** The exit status when none runs. */
@@ -41,10 +42,7 @@ export const command: Command = {
         ['Listens on:', first],
         ...others.map((address) => ['', address]),
         ...facts.left.map(({ address, reason }) => ['Left to others:', `${address} (${reason})`]),
-        [
-          'Store:',
-          store.kind === '' ? 'none; se store says why' : [store.kind, store.location].filter(Boolean).join(', '),
-        ],
+        ['Store:', describeStore(store)],
         ['Configuration:', facts.config],
         ['Log:', facts.log],
         ...facts.plugins.map(({ name, version, pattern, enabled, status }, index) => [
@@ -55,6 +53,12 @@ export const command: Command = {
     )
     return 0
   },
+}
+
+function describeStore({ kind, location, locked }: DaemonFacts['store']): string {
+  if (kind === '') return 'none; se store says why'
+  const state = locked === undefined ? '' : locked ? 'locked: se unlock opens it' : 'open'
+  return [kind, location, state].filter(Boolean).join(', ')
 }
 
 function duration(seconds: number): string {

@@ -22,15 +22,22 @@ export interface DaemonDescription {
   /** The kind of its store, and where that is; empty when it has none. */
   readonly storeKind: string
   readonly storeLocation: string
+  /** Of an encrypted file: whether it has to be unlocked. */
+  readonly storeLocked?: boolean | undefined
 }
+
+/** Lists and changes plugins. */
+export type PluginManager = Pick<LocalEngine, 'listPlugins' | 'enablePlugin' | 'disablePlugin'>
 
 /** What the services answer with. */
 export interface Served {
   readonly engine: LocalEngine
+  /** What lists and changes plugins. By default the engine. */
+  readonly plugins?: PluginManager | undefined
   /** Says whether somebody may ask: what the engine asks itself before each request. By default whoever is let in may. */
   readonly authorize?: Authorize | undefined
   /** What the daemon is. */
-  describe(): DaemonDescription
+  describe(): DaemonDescription | Promise<DaemonDescription>
   /** Opens the encrypted file. The passphrase is wiped when the promise settles. */
   unlock(passphrase: Secret): Promise<void>
   /** Forgets passphrases and every cached value. */

@@ -15,7 +15,7 @@ export type Handler = (call: Call, body: Buffer) => Promise<void>
 
 /** What answers the procedures of EngineService, by path. */
 export function createEngineService(served: Served): ReadonlyMap<string, Handler> {
-  const { engine } = served
+  const { engine, plugins = engine } = served
   const handlers: Readonly<Record<string, Handler>> = {
     async GetBatch(call, body) {
       answerGetBatch(engine, call, body)
@@ -32,10 +32,10 @@ export function createEngineService(served: Served): ReadonlyMap<string, Handler
       call.json(JSON.stringify({ id: near ?? '' }))
     },
     async ListPlugins(call) {
-      call.json(JSON.stringify({ plugins: await engine.listPlugins() }))
+      call.json(JSON.stringify({ plugins: await plugins.listPlugins() }))
     },
     async Describe(call) {
-      call.json(JSON.stringify(served.describe()))
+      call.json(JSON.stringify(await served.describe()))
     },
     async Unlock(call, body) {
       const passphrase = secretFromHandle('passphrase', unwrap(native().decodeMember(body, 'passphrase')))

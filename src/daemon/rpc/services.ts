@@ -14,7 +14,7 @@ import { within } from './passage.js'
 import { pluginMessage } from './plugin-message.js'
 
 /** Adds the services to a router. */
-export function routeServices(router: ConnectRouter, { engine, authorize }: Served): void {
+export function routeServices(router: ConnectRouter, { engine, authorize, plugins = engine }: Served): void {
   router.service(ResolverService, {
     getSecrets: ({ pattern }, context) =>
       within(context, async (passage) => {
@@ -38,17 +38,17 @@ export function routeServices(router: ConnectRouter, { engine, authorize }: Serv
   router.service(PluginManagementService, {
     listPlugins: (_, context) =>
       within(context, async () => {
-        const plugins = (await engine.listPlugins()).map(pluginMessage)
-        return fromJson(ListPluginsResponseSchema, { plugins })
+        const listed = (await plugins.listPlugins()).map(pluginMessage)
+        return fromJson(ListPluginsResponseSchema, { plugins: listed })
       }),
     enablePlugin: ({ name }, context) =>
       within(context, async () => {
-        await engine.enablePlugin(name)
+        await plugins.enablePlugin(name)
         return {}
       }),
     disablePlugin: ({ name }, context) =>
       within(context, async () => {
-        await engine.disablePlugin(name)
+        await plugins.disablePlugin(name)
         return {}
       }),
   })

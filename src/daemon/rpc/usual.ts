@@ -19,7 +19,10 @@ export type Usual = (form: WireForm, body: Buffer) => Answer | undefined
  * What reads usual requests, by the path.
  * @param handlers - Those of EngineService.
  */
-export function createUsual({ engine }: Served, handlers: ReadonlyMap<string, Handler>): ReadonlyMap<string, Usual> {
+export function createUsual(
+  { engine, plugins = engine }: Served,
+  handlers: ReadonlyMap<string, Handler>,
+): ReadonlyMap<string, Usual> {
   const change = (work: (name: string) => Promise<void>): Usual =>
     told(readName, async (form, name) => {
       await work(name)
@@ -44,12 +47,12 @@ export function createUsual({ engine }: Served, handlers: ReadonlyMap<string, Ha
     [
       '/plugins.v1.PluginManagementService/ListPlugins',
       told(readNothing, async (form) => {
-        const plugins = (await engine.listPlugins()).map(pluginMessage)
-        return form === 'json' ? JSON.stringify({ plugins }) : listPluginsResponse(plugins)
+        const listed = (await plugins.listPlugins()).map(pluginMessage)
+        return form === 'json' ? JSON.stringify({ plugins: listed }) : listPluginsResponse(listed)
       }),
     ],
-    ['/plugins.v1.PluginManagementService/EnablePlugin', change((name) => engine.enablePlugin(name))],
-    ['/plugins.v1.PluginManagementService/DisablePlugin', change((name) => engine.disablePlugin(name))],
+    ['/plugins.v1.PluginManagementService/EnablePlugin', change((name) => plugins.enablePlugin(name))],
+    ['/plugins.v1.PluginManagementService/DisablePlugin', change((name) => plugins.disablePlugin(name))],
   ])
 }
 
