@@ -1,7 +1,7 @@
 import { checkOptions, wrongArgument } from './argument.js'
 import type { Engine, PatternResult, RequestOptions } from './engine/engine.js'
 import { isHidden } from './engine/hidden.js'
-import { checkPolicy, type Policy, pick } from './engine/pick.js'
+import { checkPolicy, type Policy, pick, pickEach } from './engine/pick.js'
 import { secretsOf } from './engine/secrets-of.js'
 import { createError, SecretsError } from './errors/secrets-error.js'
 import { isId } from './id.js'
@@ -20,7 +20,8 @@ export interface ResolveOptions extends RequestOptions {
 /** How long a hint may take that names the id that was meant. */
 const HINT_TIMEOUT_MS = 500
 
-const OPTIONS: readonly (keyof ResolveOptions)[] = [
+/** The names of {@link ResolveOptions}. */
+export const RESOLVE_OPTIONS: readonly (keyof ResolveOptions)[] = [
   'engine',
   'policy',
   'plugin',
@@ -94,7 +95,7 @@ export async function resolveAll(
 ): Promise<Secret[]> {
   const list = typeof references === 'string' ? [references] : references
   if (!Array.isArray(list)) throw wrongArgument('references', 'a string or an array', list)
-  checkOptions(options, OPTIONS)
+  checkOptions(options, RESOLVE_OPTIONS)
   const patterns = list.map(patternOf)
   const engine = options.engine ?? (await defaultEngine())
   const results = await engine.getBatch(patterns, options)
@@ -116,40 +117,75 @@ export async function resolveEach(
   options: ResolveOptions = {},
 ): Promise<Map<string, Secret | SecretsError>> {
   if (!Array.isArray(references)) throw wrongArgument('references', 'an array', references)
-  checkOptions(options, OPTIONS)
+  checkOptions(options, RESOLVE_OPTIONS)
+  return (await resolveBatch(references, [], options)).each
+}
+
+/** What came of a batch. The secrets are the caller's to dispose; some may be there several times. */
+export interface ResolvedBatch {
+  /** For each reference its one secret, or why there is none. */
+  readonly each: Map<string, Secret | SecretsError>
+  /** For each group all its secrets, one for each id, and why others are not there. */
+  readonly all: Map<string, readonly (Secret | SecretsError)[]>
+}
+
+/**
+ * Resolves references, each to one secret, and groups, each to all secrets that it names, in one batch.
+ * @throws what concerns all of them, such as `SE_ABORTED`.
+ */
+export async function resolveBatch(
+  references: readonly string[],
+  groups: readonly string[],
+  options: ResolveOptions,
+): Promise<ResolvedBatch> {
   checkPolicy(options.policy)
-  const answers = new Map<string, Secret | SecretsError>()
+  const each: ResolvedBatch['each'] = new Map()
+  const all: ResolvedBatch['all'] = new Map()
   const patterns = new Map<string, string>()
-  for (const reference of new Set(references)) {
+  for (const reference of new Set([...references, ...groups])) {
     try {
       patterns.set(reference, patternOf(reference))
     } catch (error) {
       if (!SecretsError.is(error)) throw error
-      answers.set(reference, error)
+      if (references.includes(reference)) each.set(reference, error)
+      if (groups.includes(reference)) all.set(reference, [error])
     }
   }
-  if (patterns.size === 0) return answers
+  if (patterns.size === 0) return { each, all }
   const engine = options.engine ?? (await defaultEngine())
   const asked = [...patterns.keys()]
   const times = options.times ?? options.policy === 'newest'
-  const results = await engine.getBatch([...patterns.values()], { ...options, times })
-  const unused = new Set(results.flatMap(({ secrets }) => secrets))
+  const batch = await engine.getBatch([...patterns.values()], { ...options, times })
+  const results = new Map(batch.map((result, index) => [asked[index] as string, result]))
+  const unused = new Set(batch.flatMap(({ secrets }) => secrets))
+  const use = <A extends Secret | SecretsError>(answer: A): A => {
+    if (!SecretsError.is(answer)) unused.delete(answer)
+    return answer
+  }
   try {
-    for (const [index, result] of results.entries()) {
-      const reference = asked[index] as string
-      const answer = pickFrom(reference, result, options)
-      answers.set(reference, answer)
-      if (!SecretsError.is(answer)) unused.delete(answer)
+    for (const reference of new Set(references)) {
+      const result = results.get(reference)
+      if (result !== undefined) each.set(reference, use(pickFrom(reference, result, options)))
+    }
+    for (const group of new Set(groups)) {
+      const result = results.get(group)
+      if (result !== undefined) all.set(group, pickEachFrom(group, result, options).map(use))
     }
   } finally {
     for (const secret of unused) secret.dispose()
   }
   const hints = { ...options, timeoutMs: Math.min(options.timeoutMs ?? HINT_TIMEOUT_MS, HINT_TIMEOUT_MS) }
-  const withHints = [...answers].map(async ([reference, answer]) => {
-    if (SecretsError.is(answer)) answers.set(reference, await withHint(answer, patterns.get(reference), engine, hints))
-  })
-  await Promise.all(withHints)
-  return answers
+  const hinting: Promise<unknown>[] = []
+  for (const [reference, answer] of each) {
+    if (!SecretsError.is(answer)) continue
+    hinting.push(withHint(answer, patterns.get(reference), engine, hints).then((error) => each.set(reference, error)))
+  }
+  for (const [group, [answer, ...others]] of all) {
+    if (!SecretsError.is(answer) || others.length > 0) continue
+    hinting.push(withHint(answer, patterns.get(group), engine, hints).then((error) => all.set(group, [error])))
+  }
+  await Promise.all(hinting)
+  return { each, all }
 }
 
 function pickFrom(reference: string, result: PatternResult, options: ResolveOptions): Secret | SecretsError {
@@ -159,6 +195,15 @@ function pickFrom(reference: string, result: PatternResult, options: ResolveOpti
   const answer = pick(reference, result, policy)
   if (!SecretsError.is(answer)) for (const failure of failures) onFailure?.(failure)
   return answer
+}
+
+function pickEachFrom(group: string, result: PatternResult, options: ResolveOptions): (Secret | SecretsError)[] {
+  const { strict, onFailure, policy } = options
+  const failures = result.outcomes.flatMap(({ failure }) => failure ?? [])
+  if (strict === true && failures[0] !== undefined) return [failures[0]]
+  const answers = pickEach(group, result, policy)
+  if (answers.some((answer) => !SecretsError.is(answer))) for (const failure of failures) onFailure?.(failure)
+  return answers
 }
 
 // Ids are not secret: the one that was meant may be named.

@@ -1,4 +1,6 @@
 // The flags that `run` and `env` share: where references come from, and how they are resolved.
+import { isPrefix } from '../deliver/group-name.js'
+import type { Group } from '../deliver/groups.js'
 import type { LaunchOptions, LaunchRequest } from '../deliver/launch.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import type { Context, Flag } from './command.js'
@@ -22,6 +24,19 @@ export const ENV_FLAGS: readonly Flag[] = [
     repeat: true,
     summary: 'set the variable NAME to the secret REF, such as -e TOKEN=se://github/token',
   },
+  {
+    name: 'env-from',
+    value: 'REF',
+    repeat: true,
+    summary: 'set a variable for each secret that REF names, such as --env-from ‘se://app/prod/**’',
+  },
+  {
+    name: 'prefix',
+    value: 'PREFIX',
+    needs: ['env-from'],
+    summary: 'what the names of variables from --env-from begin with, such as APP_',
+  },
+  { name: 'override', summary: 'let groups replace variables that are set, but for those of -e' },
   { name: 'strict', summary: 'refuse when any plugin fails, though others answered' },
   NO_DAEMON_FLAG,
 ]
@@ -38,7 +53,29 @@ export function launchRequest({ flags, rest }: Pick<Context, 'flags' | 'rest'>):
     problems.push(createError('SE_INVALID_OPTION', `${where}: ${problem.message}`, { hint: problem.hint }))
     return []
   })
-  return { words: rest.length, envFiles: flags.values('env-file'), assignments, problems }
+  return {
+    words: rest.length,
+    envFiles: flags.values('env-file'),
+    assignments,
+    groups: groupsOf(flags, problems),
+    override: flags.has('override'),
+    problems,
+  }
+}
+
+function groupsOf(flags: Context['flags'], problems: SecretsError[]): Group[] {
+  const prefix = flags.value('prefix')
+  if (prefix !== undefined && !isPrefix(prefix)) {
+    const hint = 'a prefix has letters, digits and _, and begins with no digit'
+    problems.push(createError('SE_INVALID_OPTION', '--prefix is not what a name may begin with', { hint }))
+    return []
+  }
+  return flags.values('env-from').flatMap((reference, index) => {
+    if (reference.startsWith('se://')) return [{ reference, prefix, source: '--env-from' }]
+    const hint = 'such as --env-from ‘se://app/prod/**’'
+    problems.push(createError('SE_INVALID_OPTION', `--env-from number ${index + 1}: REF begins with se://`, { hint }))
+    return []
+  })
 }
 
 function problemOf(name: string, reference: string): { message: string; hint: string } | undefined {

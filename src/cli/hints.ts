@@ -5,6 +5,7 @@ import type { SecretsError } from '../errors/secrets-error.js'
 const WORDS = [
   ['`timeoutMs`', 'SE_TIMEOUT_MS, or timeout_ms in config.toml'],
   ['`overwrite: true`', '--force'],
+  ['`override: true`', '--override'],
   ['`create: true`', '`se store use file`'],
   ['with the option `passphrase`', 'on a terminal'],
   ['to ask another plugin alone, name it: option `plugin`', 'another store answers in its place: se store use'],

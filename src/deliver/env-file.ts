@@ -1,15 +1,25 @@
 // Env files, read strictly: what `util.parseEnv` would pass over, cut off or misread is an error here, with its line. On
 // a file without errors both say the same, but for what versions of Node misread: Node 20 an indented comment, Node 22
-// and 24 a name that only spaces follow, all a comment with `=` that ends the file.
+// and 24 a name that only spaces follow, all a comment with `=` that ends the file. Lines of groups are ours alone.
 import { isUtf8 } from 'node:buffer'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { isPrefix } from './group-name.js'
 
 /** One variable of an env file. */
 export interface EnvFileVariable {
   readonly name: string
   readonly value: string
   /** The line that it begins on, counted from 1. */
+  readonly line: number
+}
+
+/** A line `@from REF`: a variable for each secret that it names. */
+export interface EnvFileGroup {
+  readonly reference: string
+  /** What stands before their names. */
+  readonly prefix?: string
+  /** Counted from 1. */
   readonly line: number
 }
 
@@ -26,6 +36,7 @@ export interface EnvFileFault {
 /** What a file says: its variables in order, a repeated name as often as it is there (the last one counts). */
 export interface EnvFile {
   readonly variables: readonly EnvFileVariable[]
+  readonly groups: readonly EnvFileGroup[]
   readonly faults: readonly EnvFileFault[]
 }
 
@@ -38,10 +49,12 @@ const QUOTES = `'"\``
  * A line is empty, a comment (`#` first), or `NAME=value`, with `export ` before it or not; spaces around name and value
  * do not count. A value between `'`, `"` or backticks may hold anything but its own quote, line ends too; between double
  * quotes `\n` is a line end, and nothing else is escaped. After an unquoted or quoted value, ` #` begins a comment.
- * `\r\n` is a line end, and a byte order mark at the beginning does not count.
+ * `\r\n` is a line end, and a byte order mark at the beginning does not count. A line `@from REF`, or `@from REF prefix=NAME`,
+ * is a group.
  */
 export function parseEnvFile(text: string): EnvFile {
   const variables: EnvFileVariable[] = []
+  const groups: EnvFileGroup[] = []
   const faults: EnvFileFault[] = []
   const lines = text
     .replace(/^\uFEFF/, '')
@@ -53,18 +66,23 @@ export function parseEnvFile(text: string): EnvFile {
     const read = readLine(lines, index)
     index += read.lines
     if ('message' in read) faults.push({ line, message: read.message, ...(read.hint && { hint: read.hint }) })
+    else if (read.group !== undefined) groups.push({ ...read.group, line })
     else if (read.name !== undefined) variables.push({ name: read.name, value: read.value ?? '', line })
   }
-  return { variables, faults }
+  return { variables, groups, faults }
 }
 
-/** What begins at a line: a variable, nothing, or a fault; and how many lines that took. */
-type Read = { lines: number } & ({ name?: string; value?: string } | { message: string; hint?: string })
+/** What begins at a line: a variable, a group, nothing, or a fault; and how many lines that took. */
+type Read = { lines: number } & (
+  | { name?: string; value?: string; group?: { reference: string; prefix?: string } }
+  | { message: string; hint?: string }
+)
 
 function readLine(lines: readonly string[], index: number): Read {
   const line = trim(lines[index] ?? '')
   if (line === '' || line.startsWith('#')) return { lines: 1 }
   if (/[\0\r]/.test(line)) return fault('a control character', 'remove it: programs do not agree on what it means')
+  if (line.startsWith('@')) return readGroup(line)
   const equals = line.indexOf('=')
   if (equals < 0) return fault('no = in the line', 'a line is NAME=value, a comment, or empty')
   const name = trim(line.slice(0, equals)).replace(/^export /, '')
@@ -81,6 +99,20 @@ function readLine(lines: readonly string[], index: number): Read {
   }
   const plain = comment < 0 ? value : trim(value.slice(0, comment))
   return plain.endsWith('\t') ? fault('a tab around the value') : { lines: 1, name, value: plain }
+}
+
+/** `@from REF` with `prefix=NAME` behind it or not, and a comment or not. */
+function readGroup(line: string): Read {
+  const [word, reference, prefix, ...more] = line.replace(/ #.*$/, '').split(/ +/)
+  const hint = 'such as @from se://app/prod/** prefix=APP_, with spaces between and without quotes'
+  if (word !== '@from') return fault('a line that begins with @ and is not @from', hint)
+  if (reference?.startsWith('se://') !== true) return fault('no reference behind @from', hint)
+  if (prefix === undefined || prefix === '') return { lines: 1, group: { reference } }
+  if (!prefix.startsWith('prefix=') || more.join('') !== '')
+    return fault('more than a prefix behind the reference', hint)
+  const text = prefix.slice('prefix='.length)
+  if (isPrefix(text)) return { lines: 1, group: { reference, prefix: text } }
+  return fault('not a prefix', 'a prefix has letters, digits and _, and begins with no digit')
 }
 
 /** A value between quotes, which may go over several lines. */
@@ -117,9 +149,10 @@ function trim(text: string): string {
   return text.replace(/^ +| +$/g, '')
 }
 
-/** What was read from a file: its variables, and an error for each of its faults. */
+/** What was read from a file: its variables and groups, and an error for each of its faults. */
 export interface ReadEnvFile {
   readonly variables: readonly EnvFileVariable[]
+  readonly groups: readonly EnvFileGroup[]
   readonly problems: readonly SecretsError[]
 }
 
@@ -137,17 +170,17 @@ export function readEnvFile(path: string): ReadEnvFile {
       bytes = readFileSync(fd)
       if (bytes.length === 0 && fstatSync(fd).isFIFO()) {
         const hint = 'Node itself reads what --env-file names before se starts: give a pipe by -f'
-        return { variables: [], problems: [problem('the pipe is empty', hint)] }
+        return { variables: [], groups: [], problems: [problem('the pipe is empty', hint)] }
       }
     } finally {
       closeSync(fd)
     }
   } catch (error) {
-    return { variables: [], problems: [problem(reason(error as NodeJS.ErrnoException))] }
+    return { variables: [], groups: [], problems: [problem(reason(error as NodeJS.ErrnoException))] }
   }
-  if (!isUtf8(bytes)) return { variables: [], problems: [problem('the file is not UTF-8 text')] }
-  const { variables, faults } = parseEnvFile(bytes.toString())
-  return { variables, problems: faults.map(({ message, hint, line }) => problem(message, hint, line)) }
+  if (!isUtf8(bytes)) return { variables: [], groups: [], problems: [problem('the file is not UTF-8 text')] }
+  const { variables, groups, faults } = parseEnvFile(bytes.toString())
+  return { variables, groups, problems: faults.map(({ message, hint, line }) => problem(message, hint, line)) }
 }
 
 function reason({ code }: NodeJS.ErrnoException): string {

@@ -1,10 +1,11 @@
 // The environment of a command to be: the process's own, env files over it, single assignments over those; then every
-// reference in it resolved. Values go from handle to handle and never become strings.
+// reference in it resolved, and the variables of groups added. Values go from handle to handle and never become strings.
 import type { Engine } from '../engine/engine.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
 import { captureLaunch, type Launch, launchError } from '../native/process.js'
 import { readEnvFile } from './env-file.js'
+import type { Given, Group } from './groups.js'
 
 /** What a command's environment is made of. */
 export interface LaunchRequest {
@@ -14,7 +15,11 @@ export interface LaunchRequest {
   readonly envFiles: readonly string[]
   /** Variables and their references, which win over everything else. */
   readonly assignments: readonly { readonly name: string; readonly reference: string }[]
-  /** What is wrong with other assignments. */
+  /** Groups, beside those of the env files. */
+  readonly groups: readonly Group[]
+  /** Whether groups replace variables that are set, but for those of `assignments`. Otherwise that is a problem. */
+  readonly override: boolean
+  /** What is wrong with other assignments and groups. */
   readonly problems: readonly SecretsError[]
 }
 
@@ -32,18 +37,24 @@ export interface PlannedVariable {
 export interface LaunchPlan {
   readonly launch: Launch
   readonly variables: readonly PlannedVariable[]
-  /** What is wrong with the env files and the assignments. */
+  /** Groups, those of the env files first. */
+  readonly groups: readonly Group[]
+  /** What groups may, or may not, replace. */
+  readonly given: Given
+  /** What is wrong with the env files, the assignments and the groups. */
   readonly problems: readonly SecretsError[]
 }
 
 /** Reads everything that a command's environment is made of. Asks no store. */
-export function planLaunch({ words, envFiles, assignments, problems: wrong }: LaunchRequest): LaunchPlan {
+export function planLaunch({ words, envFiles, assignments, problems: wrong, ...request }: LaunchRequest): LaunchPlan {
   const launch = captureLaunch(words)
   const sources = new Map<string, string>()
+  const groups: Group[] = []
   const problems: SecretsError[] = []
   for (const path of envFiles) {
     const file = readEnvFile(path)
     problems.push(...file.problems)
+    groups.push(...file.groups.map(({ line, ...group }) => ({ ...group, source: `${path}:${line}` })))
     for (const { name, value, line } of file.variables) {
       launch.set(name, value)
       sources.set(name, `${path}:${line}`)
@@ -60,7 +71,12 @@ export function planLaunch({ words, envFiles, assignments, problems: wrong }: La
     reference: text,
     source: sources.get(name) ?? 'the environment',
   }))
-  return { launch, variables, problems }
+  const given: Given = {
+    source: (name) => (launch.has(name) ? (sources.get(name) ?? 'the environment') : undefined),
+    stays: (name) => launch.has(name) && sources.get(name) === '-e',
+    override: request.override,
+  }
+  return { launch, variables, groups: [...groups, ...request.groups], given, problems }
 }
 
 /** How a launch is resolved. */
@@ -77,7 +93,7 @@ export interface LaunchOptions {
 }
 
 /**
- * Resolves the variables of a plan in one batch and gives them to the launch. What resolves secrets is loaded only when
+ * Resolves the variables and groups of a plan in one batch and gives them to the launch. What resolves secrets is loaded only when
  * there is one.
  * @returns every problem, those of the env files and the assignments first. None: the launch is ready.
  */
@@ -85,15 +101,16 @@ export async function resolveLaunch(
   plan: LaunchPlan,
   { open, strict, onFailure }: LaunchOptions,
 ): Promise<SecretsError[]> {
-  const { launch, variables } = plan
+  const { launch, variables, groups } = plan
   const problems = [...plan.problems]
-  if (variables.length > 0) {
+  if (variables.length > 0 || groups.length > 0) {
     const { handleOf } = await import('../secret.js')
     const { deliverVariables } = await import('./variables.js')
     const opened = await open()
     const options = { ...opened, strict, onFailure }
-    const unresolved = await deliverVariables(variables, options, ({ index }, secret) => {
-      unwrap(launch.bind(index, handleOf(secret)))
+    const unresolved = await deliverVariables(plan, options, {
+      bind: ({ index }, secret) => unwrap(launch.bind(index, handleOf(secret))),
+      set: (name, secret) => unwrap(launch.setValue(name, handleOf(secret))),
     }).finally(() => opened.engine.close())
     problems.push(...unresolved.map(({ name, error }) => ofVariable(name, error)))
   }
@@ -104,16 +121,25 @@ export async function resolveLaunch(
  * Every problem of a plan that is known without asking a store. Those of the command itself are not among them: that is
  * {@link Launch.check}.
  */
-export async function foreseeProblems({ launch, variables, problems }: LaunchPlan): Promise<SecretsError[]> {
+export async function foreseeProblems({
+  launch,
+  variables,
+  groups,
+  given,
+  problems,
+}: LaunchPlan): Promise<SecretsError[]> {
   const { foreseeProblem } = await import('./variables.js')
   const wrong = variables.flatMap((variable) => {
     const error = foreseeProblem(variable)
     return error === undefined ? [] : [ofVariable(variable.name, error)]
   })
-  return [...problems, ...wrong, ...launch.problems().map(launchError)]
+  const { foreseeVariables } = await import('./groups.js')
+  const ofGroups = foreseeVariables(groups, given).problems.map(({ name, error }) => ofVariable(name, error))
+  return [...problems, ...wrong, ...ofGroups, ...launch.problems().map(launchError)]
 }
 
-function ofVariable(name: string, error: SecretsError): SecretsError {
+function ofVariable(name: string | undefined, error: SecretsError): SecretsError {
+  if (name === undefined) return error
   const { code, hint, details, cause } = error
   const message = error.message.startsWith(name) ? error.message : `${name}: ${error.message}`
   return createError(code, message, { hint, details: { ...details, variable: name }, cause })

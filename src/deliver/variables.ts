@@ -1,8 +1,9 @@
-// Variables whose value is a reference: resolved in one batch, every problem collected.
+// Variables whose value is a reference, and groups: resolved in one batch, every problem collected.
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import { parseReference } from '../reference.js'
-import { type ResolveOptions, resolveEach } from '../resolve.js'
+import { type ResolveOptions, resolveBatch } from '../resolve.js'
 import type { Secret } from '../secret.js'
+import { type Given, type Group, type GroupProblem, nameKey, nameVariables } from './groups.js'
 
 /** A variable whose value is a reference. */
 export interface ReferringVariable {
@@ -12,44 +13,69 @@ export interface ReferringVariable {
   readonly reference: string
 }
 
-/** One variable that could not be resolved. */
-export interface EnvProblem extends ReferringVariable {
-  /** Why. */
-  readonly error: SecretsError
+/** Everything that is resolved for an environment. */
+export interface Wanted<V extends ReferringVariable> {
+  /** Variables, each for one secret. */
+  readonly variables: readonly V[]
+  /** Groups, each for all secrets that it names. */
+  readonly groups: readonly Group[]
+  /** What the groups' variables may not, or may, replace. */
+  readonly given: Given
 }
 
+/** Where the secrets go. What these throw is the variable's problem. */
+export interface Delivery<V extends ReferringVariable> {
+  /** Gives a variable that is there its value. */
+  bind(variable: V, secret: Secret): void
+  /** Sets a variable of a group. Called when all others are bound. */
+  set(name: string, secret: Secret): void
+}
+
+/** Something that could not be resolved: a variable, or a group as a whole. */
+export type EnvProblem = GroupProblem
+
 /**
- * Resolves variables in one batch, and lets `deliver` have each secret. The secrets are disposed in the end. What
- * `deliver` throws is that variable's problem.
- * @returns the problems, in the order of the variables.
+ * Resolves variables and groups in one batch, and delivers each secret. The secrets are disposed in the end.
+ * @returns the problems, in the order of the variables, then of the groups.
  * @throws what concerns all of them, such as `SE_ABORTED`.
  */
 export async function deliverVariables<V extends ReferringVariable>(
-  variables: readonly V[],
+  { variables, groups, given }: Wanted<V>,
   options: ResolveOptions,
-  deliver: (variable: V, secret: Secret) => void,
+  delivery: Delivery<V>,
 ): Promise<EnvProblem[]> {
   const problems: EnvProblem[] = []
+  const collect = ({ name, reference }: ReferringVariable, deliver: () => void): void => {
+    try {
+      deliver()
+    } catch (error) {
+      if (!SecretsError.is(error)) throw error
+      problems.push({ name, reference, error })
+    }
+  }
   const wanted = variables.filter((variable) => !variable.name.endsWith('_FILE'))
-  const answers = await resolveEach(
+  const { each, all } = await resolveBatch(
     wanted.map(({ reference }) => reference),
+    groups.map(({ reference }) => reference),
     options,
   )
   try {
+    const ofGroups = nameVariables(groups, ({ reference }) => all.get(reference) ?? [], given)
+    const replaced = new Set(ofGroups.variables.map(({ name }) => nameKey(name)))
     for (const variable of variables) {
       const { name, reference } = variable
-      const answer = answers.get(reference)
-      try {
+      if (replaced.has(nameKey(name))) continue
+      const answer = each.get(reference)
+      collect(variable, () => {
         if (name.endsWith('_FILE')) throw fileDelivery(name, reference)
         if (SecretsError.is(answer)) throw answer
-        deliver(variable, answer as Secret)
-      } catch (error) {
-        if (!SecretsError.is(error)) throw error
-        problems.push({ name, reference, error })
-      }
+        delivery.bind(variable, answer as Secret)
+      })
     }
+    problems.push(...ofGroups.problems)
+    for (const variable of ofGroups.variables) collect(variable, () => delivery.set(variable.name, variable.secret))
   } finally {
-    for (const answer of answers.values()) if (!SecretsError.is(answer)) answer.dispose()
+    for (const answer of [...each.values(), ...[...all.values()].flat()]) if (!SecretsError.is(answer)) answer.dispose()
   }
   return problems
 }

@@ -38,7 +38,7 @@ export function pick<S extends Candidate>(
   policy: Policy = 'unique',
 ): S | SecretsError {
   const [first] = secrets
-  if (first === undefined) return failuresOf(outcomes)[0] ?? nothing(reference, outcomes)
+  if (first === undefined) return noAnswer(reference, outcomes)
   switch (policy) {
     case 'first':
       return first
@@ -46,9 +46,35 @@ export function pick<S extends Candidate>(
       return secrets.reduce((best, secret) => (createdAt(secret) > createdAt(best) ? secret : best))
     case 'unique':
       if (secrets.length > 1) return notUnique(reference, secrets)
-      // A plugin made for just this part of the ids failed: what it would have said may be another value.
-      return failuresOf(outcomes.filter(({ pattern, failure }) => failure && !answersForAll(pattern)))[0] ?? first
+      return failureOfOwn(outcomes) ?? first
   }
+}
+
+/**
+ * Picks a secret for each id of a result. The others are left alone: they belong to the result.
+ * @returns for each id its secret, or `SE_NOT_UNIQUE`; or one error alone, as of {@link pick}, where there is none, or the
+ *   failure of a plugin may hide another answer.
+ */
+export function pickEach<S extends Candidate>(
+  reference: string,
+  { secrets, outcomes }: { readonly secrets: readonly S[]; readonly outcomes: readonly PluginOutcome[] },
+  policy: Policy = 'unique',
+): (S | SecretsError)[] {
+  if (secrets.length === 0) return [noAnswer(reference, outcomes)]
+  const failure = policy === 'unique' ? failureOfOwn(outcomes) : undefined
+  if (failure !== undefined) return [failure]
+  const byId = new Map<string, S[]>()
+  for (const secret of secrets) byId.set(secret.id, [...(byId.get(secret.id) ?? []), secret])
+  return [...byId].map(([id, same]) => pick(`se://${id}`, { secrets: same, outcomes: [] }, policy))
+}
+
+function noAnswer(reference: string, outcomes: readonly PluginOutcome[]): SecretsError {
+  return failuresOf(outcomes)[0] ?? nothing(reference, outcomes)
+}
+
+/** The failure of a plugin made for just this part of the ids: what it would have said may be another value. */
+function failureOfOwn(outcomes: readonly PluginOutcome[]): SecretsError | undefined {
+  return failuresOf(outcomes.filter(({ pattern, failure }) => failure && !answersForAll(pattern)))[0]
 }
 
 function answersForAll(pattern: string): boolean {

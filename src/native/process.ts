@@ -29,6 +29,10 @@ export interface Launch {
   references(): VariableReference[]
   /** Sets a variable to a text, in its place where it is there. */
   set(name: string, value: string): void
+  /** Sets a variable to a value, likewise. Places of `references` mean nothing after that. */
+  setValue(name: string, value: SecretHandle): Outcome<null>
+  /** Whether a variable of this name is there. */
+  has(name: string): boolean
   /** Gives the variable at this place of `references` a value. */
   bind(index: number, value: SecretHandle): Outcome<null>
   /** All that keeps the variables from being given to the command. */

@@ -100,6 +100,18 @@ impl Launch {
         self.parts().environment.set(&name, value.as_bytes());
     }
 
+    /// Sets a variable to a value, likewise. Places of `references` mean nothing after that.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn set_value(&self, name: String, value: &SecretHandle) -> Outcome<()> {
+        Outcome::of(|| value.with(|value| self.parts().environment.set(&name, value)))
+    }
+
+    /// Whether a variable of this name is there.
+    #[napi]
+    pub fn has(&self, name: String) -> bool {
+        self.parts().environment.has(&name)
+    }
+
     /// Gives the variable at this place of `references` a value.
     #[napi(ts_return_type = "Outcome<null>")]
     pub fn bind(&self, index: u32, value: &SecretHandle) -> Outcome<()> {

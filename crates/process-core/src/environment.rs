@@ -154,6 +154,11 @@ impl Environment {
         }
     }
 
+    /// Whether a variable of this name is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     /// The value of the first variable of this name, as `getenv` finds it.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         let named = |entry: &&Entry| entry.name().is_some_and(|present| same_name(present, name.as_bytes()));
@@ -293,6 +298,7 @@ mod tests {
         all.set("A", b"new");
         all.set("NEW", b"");
         assert_eq!(entries(&all), [&b"Z=1"[..], b"A=new", b"M=2", b"NEW="]);
+        assert!(all.has("NEW") && !all.has("A=new") && !all.has(""));
     }
 
     #[test]

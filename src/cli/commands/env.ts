@@ -14,10 +14,10 @@ const FORMATS = ['shell', 'json', 'dotenv'] as const
 export const command: Command = {
   name: 'env',
   summary: 'print variables with their secrets, for eval and direnv',
-  usage: ['[--format FORMAT] [-f FILE]… [-e NAME=REF]… [--strict] [--no-daemon] [--force]'],
+  usage: ['[--format FORMAT] [-f FILE]… [-e NAME=REF]… [--env-from REF]… [--strict] [--no-daemon] [--force]'],
   description: [
-    'Prints what differs from the environment that se was started with: the variables of env files and of -e, and those ' +
-      'of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',
+    'Prints what differs from the environment that se was started with: the variables of env files, of -e and of ' +
+      'groups (--env-from, as for se run), and those of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',
     'When anything is wrong, nothing is printed, and the exit status is that of the first problem. eval of nothing ' +
       'succeeds, so that `eval "$(se env)"` would go on; with `|| echo false`, as in the examples, it fails as well.',
     'Where a command can be started directly, se run is safer: nothing is printed then.',

@@ -15,10 +15,14 @@ const FAILED = 125
 export const command: Command = {
   name: 'run',
   summary: 'start a command with its secrets',
-  usage: ['[-f FILE]… [-e NAME=REF]… [--dry-run] [--strict] [--no-daemon] -- COMMAND [ARGUMENT]…'],
+  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [--dry-run] [--strict] [--no-daemon] -- COMMAND [ARGUMENT]…'],
   description: [
     'Every variable whose value begins with se:// is replaced by the secret that it names; everything else stays as it is.',
     'A pattern, such as se://**/db/password, serves where exactly one secret matches.',
+    'With --env-from, every secret that REF names sets a variable, named after what the wildcards match: of ' +
+      'se://app/prod/** the secret app/prod/db/password is DB_PASSWORD. Where they match nothing, the name is the last ' +
+      'component. Names that two secrets have, that begin with a digit or end with _FILE, or that are set already, are ' +
+      'refused; --override lets groups replace what is set, but for -e.',
     'se then becomes the command: same process, same terminal, same descriptors, and nothing of se stays behind.',
     'When anything is wrong, all of it is listed, nothing is started, and the exit status is 125; it is 126 when the ' +
       'command cannot be executed and 127 when there is none, else the command’s own.',
@@ -33,13 +37,14 @@ export const command: Command = {
     { note: 'a reference in the environment', command: 'DB_PASSWORD=se://shop/db/password se run -- npm start' },
     { note: 'a project’s env file', command: 'se run -f .env -- docker compose up' },
     { note: 'one variable, for once', command: 'se run -e GH_TOKEN=se://github/token -- gh pr list' },
+    { note: 'all secrets of a project', command: "se run --env-from 'se://shop/prod/**' -- npm start" },
     { note: 'what would happen', command: 'se run -f .env --dry-run -- npm start' },
   ],
   failureStatus: FAILED,
   async run(context) {
     const plan = planLaunch(launchRequest(context))
     const isDry = context.flags.has('dry-run')
-    if (isDry) for (const line of describe(plan)) context.stdout.write(line)
+    if (isDry) for (const line of await describe(plan)) context.stdout.write(line)
     const refused = refuse(await (isDry ? foreseeProblems(plan) : resolveLaunch(plan, launchOptions(context))), context)
     if (refused !== undefined) return refused
     try {
@@ -54,13 +59,16 @@ export const command: Command = {
   },
 }
 
-function describe({ variables }: LaunchPlan): string[] {
-  return variables.map(({ name, reference, source }) => `${name}=${reference} (${source})\n`)
+async function describe({ variables, groups }: LaunchPlan): Promise<string[]> {
+  const { shownName } = await import('../../deliver/groups.js')
+  const all = [...variables, ...groups.map((group) => ({ ...group, name: shownName(group) }))]
+  return all.map(({ name, reference, source }) => `${name}=${reference} (${source})\n`)
 }
 
 /** Looks for the command, where its PATH is known before anything is resolved. */
-function check({ launch, variables }: LaunchPlan): number {
-  if (!variables.some(({ name }) => name === 'PATH')) unwrap(launch.check())
+function check({ launch, variables, groups, given }: LaunchPlan): number {
+  const mayCome = groups.length > 0 && (given.override || !launch.has('PATH'))
+  if (!mayCome && !variables.some(({ name }) => name === 'PATH')) unwrap(launch.check())
   return 0
 }
 
