@@ -2,6 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { now } from '../src/clock.js'
 import { Deadlines } from '../src/engine/deadlines.js'
+import { createError } from '../src/errors/secrets-error.js'
 import {
   AccessError,
   type Answer,
@@ -35,6 +36,34 @@ test('a request ends at the latest deadline, each plugin has its own, and what o
   )
   t.deepEqual(shown(result?.secrets ?? []), ['a quick'])
   t.true(result?.outcomes.every(({ latencyMs }) => (latencyMs as number) >= 0))
+})
+
+test('of several failures the one of the plugin that is made for the fewest ids is told, and last what does not run', async (t) => {
+  const failing = (name: string, pattern: string, code: 'SE_LOCKED' | 'SE_PLUGIN_UNAVAILABLE') =>
+    definePlugin({
+      name,
+      version: 'v1.0.0',
+      pattern,
+      getSecrets: () => {
+        throw createError(code, 'why')
+      },
+    })
+  const plugins = [
+    failing('a', '**', 'SE_PLUGIN_UNAVAILABLE'), // as one without a pattern that never registered
+    failing('b', '**', 'SE_LOCKED'),
+    failing('c', '*/**', 'SE_LOCKED'),
+    failing('d', 'team/**', 'SE_LOCKED'),
+    failing('e', '*/db', 'SE_LOCKED'),
+    failing('f', 'team/*', 'SE_PLUGIN_UNAVAILABLE'),
+  ]
+  const engine = await createEngine({ plugins })
+  const told: unknown[] = []
+  const failed = await t.throwsAsync<SecretsError>(engine.getSecrets('team/db'))
+  t.is(failed.details['plugin'], 'e')
+  t.is((await engine.explain('team/db')).problem?.details['plugin'], 'e')
+  const both = await createEngine({ plugins: [...plugins, answering('quick', '**', [{ id: 'team/db', value: 'v' }])] })
+  await both.getSecrets('team/db', { onFailure: ({ details }) => told.push(details['plugin']) })
+  t.deepEqual(told, ['e', 'f', 'd', 'b', 'c', 'a'])
 })
 
 test('all deadlines share one timer, which ends each after its time, and not what has ended', async (t) => {

@@ -396,6 +396,27 @@ test('a plugin with a bad name, version, pattern or function is SE_PLUGIN_INVALI
   }
 })
 
+test('a member of a definition that there is none of is refused with the nearest, unless it is an object of a class', (t) => {
+  const good: PluginDefinition = { name: 'p', version: 'v1.0.0', pattern: '**', getSecrets: () => [] }
+  const { pattern, ...others } = good
+  const misspelt = t.throws<SecretsError>(() => definePlugin({ ...others, patern: pattern } as never), {
+    code: 'SE_PLUGIN_INVALID',
+    message: 'the plugin "p" is not valid: it has no key "patern"',
+  })
+  t.is(misspelt.hint, 'did you mean pattern?')
+  const unknown = t.throws<SecretsError>(() => definePlugin({ ...good, colour: 'red' } as never))
+  t.regex(unknown.hint ?? '', /^the keys are name, version, .*, close; a class may have more$/)
+  t.notThrows(() => definePlugin(definePlugin(good)))
+  class Vault {
+    readonly colour = 'red'
+    readonly name = 'p'
+    readonly version = 'v1.0.0'
+    readonly pattern = '**'
+    getSecrets = () => []
+  }
+  t.notThrows(() => definePlugin(new Vault()))
+})
+
 test('the methods of a plugin that is an object of a class see their object', async (t) => {
   class Vault {
     readonly name = 'vault'

@@ -1,4 +1,5 @@
 import { createError, type SecretsError } from '../errors/secrets-error.js'
+import { nearest } from '../nearest.js'
 import { Pattern, parsePattern } from '../pattern.js'
 import type { Secret, SecretFacts } from '../secret.js'
 import { checkTimeout } from '../wait.js'
@@ -120,12 +121,40 @@ export interface PluginState {
 const NAME = /^[A-Za-z0-9._-]{1,128}$/
 const VERSION = /^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/
 
+const KEYS: readonly string[] = [
+  'name',
+  'version',
+  'pattern',
+  'timeoutMs',
+  'cacheTtlMs',
+  'getSecrets',
+  'getMany',
+  'listIds',
+  'close',
+] satisfies (keyof PluginDefinition)[]
+/** What a plugin has beside them, of which a definition may be a copy. */
+const MADE_KEYS: readonly string[] = ['parsedPattern', 'builtIn', 'configurable'] satisfies (keyof Plugin)[]
+
 /**
  * Makes a plugin of its definition, to pass to `createEngine`.
- * @throws `PluginError` `SE_PLUGIN_INVALID` for a bad name, version or pattern.
+ * @param definition - An object with these members and no other; or one of a class, which may have more.
+ * @throws `PluginError` `SE_PLUGIN_INVALID` for a bad name, version or pattern, or a member that there is none of.
  */
 export function definePlugin(definition: PluginDefinition): Plugin {
+  checkKeys(definition)
   return makePlugin(definition, false)
+}
+
+/** One that is misspelt would have no effect. */
+function checkKeys(definition: PluginDefinition): void {
+  if (Object.getPrototypeOf(definition) !== Object.prototype) return
+  for (const key of Object.keys(definition)) {
+    if (KEYS.includes(key) || MADE_KEYS.includes(key)) continue
+    const meant = nearest(key, KEYS)
+    const hint =
+      meant === undefined ? `the keys are ${KEYS.join(', ')}; a class may have more` : `did you mean ${meant}?`
+    throw invalid(definition.name, `it has no key ${JSON.stringify(key.slice(0, 128))}`, undefined, hint)
+  }
 }
 
 /** Whether it was made by {@link definePlugin}, of this copy of the package. */
@@ -168,7 +197,11 @@ export function makePlugin(definition: PluginDefinition, builtIn: boolean): Plug
   } as Plugin)
 }
 
-function invalid(name: string, reason: string, cause?: unknown): SecretsError {
+function invalid(name: string, reason: string, cause?: unknown, hint?: string): SecretsError {
   const shown = JSON.stringify(String(name).slice(0, 128))
-  return createError('SE_PLUGIN_INVALID', `the plugin ${shown} is not valid: ${reason}`, { details: { reason }, cause })
+  return createError('SE_PLUGIN_INVALID', `the plugin ${shown} is not valid: ${reason}`, {
+    hint,
+    details: { reason },
+    cause,
+  })
 }
