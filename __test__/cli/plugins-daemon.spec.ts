@@ -1,11 +1,11 @@
 // `se plugins` with a daemon, which knows more than the configuration: what runs.
 
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { pluginTemplate } from '../../src/plugin-kit/templates.js'
 import { startDaemon } from '../helpers/daemon.js'
-import { checkBundle } from '../helpers/se.js'
+import { checkBundle, createFileHome } from '../helpers/se.js'
 
 test.before(checkBundle)
 
@@ -45,6 +45,26 @@ test('a plugin that is added, disabled or removed while a daemon runs is so for 
   t.is((await home.se(['get', 'vault/hello'])).status, 3)
 })
 
+test('what is in the plugin folder and cannot be started is told by ls and doctor', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const folder = join(home.folder, 'data/se-native/plugins')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const path = join(folder, 'vault')
+  writeFileSync(path, '#!/bin/sh\n', { mode: 0o644 })
+  writeFileSync(join(folder, 'README'), 'What is here', { mode: 0o644 })
+  const { stdout, stderr } = await home.se(['plugins', 'ls'])
+  t.notRegex(stdout.toString(), /vault|README/)
+  t.is(stderr, `hint: no plugin is started from ${path}: it cannot be executed; chmod +x ${path}, or take it away\n`)
+  const doctor = (await home.se(['doctor'])).stdout.toString()
+  t.true(
+    doctor.includes(
+      `warn  plugin folder: no plugin is started from ${path}: it cannot be executed\n      chmod +x ${path}, or take it away\n`,
+    ),
+    doctor,
+  )
+  t.false(doctor.includes('README'))
+})
+
 test('how a plugin is doing is what the daemon says, and why it does not run is in its log', async (t) => {
   const config = `[plugins.gone]\ncommand = ["sh", "-c", "echo no luck; exit 9"]\npattern = "gone/**"`
   const daemon = await startDaemon(t, { config })
@@ -61,7 +81,7 @@ test('how a plugin is doing is what the daemon says, and why it does not run is 
   t.regex(String(list[1]?.['message']), /^it ended with status 9 before it had registered; /)
   const { stderr, status } = await daemon.home.se(['get', 'gone/a'])
   t.is(status, 5, stderr)
-  t.regex(stderr, /^se: gone: the plugin does not run: .*\nhint: se plugins logs gone shows what it wrote\n$/)
+  t.regex(stderr, /^se: gone: the plugin does not run: .*\nhint: se plugins logs gone shows what it wrote; .*\n$/)
   t.regex(await daemon.home.ok(['plugins', 'logs', 'gone']), /^no luck$/m)
   t.is((await daemon.home.se(['get', 'other'])).status, 3)
 })

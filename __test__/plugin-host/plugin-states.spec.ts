@@ -65,7 +65,8 @@ test('each program in the plugin folder is a plugin, unless others may write it'
   }
   put('two', 0o755)
   put('one', 0o700)
-  put('README', 0o644)
+  writeFileSync(join(folder, 'README'), 'How to write one', { mode: 0o644 })
+  put('plain', 0o644)
   put('a name', 0o755)
   put('loose', 0o777)
   mkdirSync(join(folder, 'folder'))
@@ -75,7 +76,11 @@ test('each program in the plugin folder is a plugin, unless others may write it'
   )
   t.deepEqual(
     log.lines.map(({ facts }) => facts),
-    [{ folder }, { path: join(folder, 'loose') }],
+    [
+      ['a name', 'its name is not one of a plugin'],
+      ['loose', 'others may write there'],
+      ['plain', 'it cannot be executed'],
+    ].map(([name = '', reason]) => ({ path: join(folder, name), reason })),
   )
   chmodSync(folder, 0o777)
   t.deepEqual(pluginsInFolder(folder, log), [])

@@ -197,6 +197,18 @@ test('a plugin that the engine does not admit fails with the reason', async (t) 
   t.like(error, { message: 'there is a plugin ours already', hint: 'disable it' })
 })
 
+test('a plugin whose name is taken is told what to do, at the place that called, not at one of ours', async (t) => {
+  const admit = () => {
+    throw createError('SE_PLUGIN_DUPLICATE', 'two plugins have the name ours')
+  }
+  const { socket } = await engineAt(t, { admit })
+  const error = await t.throwsAsync<SecretsError>(runPlugin(plugin, { socket }), { code: 'SE_PLUGIN_DUPLICATE' })
+  t.is(error.hint, `another ${plugin.name} runs: end that, or choose another name`)
+  const [head, first] = error.stack?.split('\n') ?? []
+  t.is(head, 'PluginError: two plugins have the name ours')
+  t.regex(first ?? '', /run-plugin\.spec/)
+})
+
 const refusal = connectErrorBody(createError('SE_LIMIT_EXCEEDED', 'too many plugins'))
 const REFUSALS: Record<string, readonly [said: string, code: string, message: RegExp]> = {
   'with an error of ours': [

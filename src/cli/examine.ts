@@ -32,6 +32,7 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Check[]> {
     store: storeCheck,
     daemon: daemonCheck,
     plugins: pluginsCheck,
+    'plugin folder': pluginFolderCheck,
   }
   for (const [name, check] of Object.entries(others)) {
     checks.push(...(await check(env).catch((error: unknown) => [failed(name, error)])))
@@ -257,5 +258,17 @@ async function pluginsCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
     if (state !== 'crashed' && state !== 'retries exceeded') return { ...check, status: 'ok' }
     const advice = `se plugins logs ${name} shows what it wrote; se plugins enable ${name} starts it again`
     return { ...check, status: 'warn', advice }
+  })
+}
+
+/** What is in the plugin folder and is no plugin. */
+async function pluginFolderCheck(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  const [{ defaultPaths, pathBase }, { lookIntoFolder }] = await Promise.all([
+    import('../config/paths.js'),
+    import('../plugin-host/plugin-folder.js'),
+  ])
+  return lookIntoFolder(defaultPaths(pathBase(env)).pluginFolder).passedOver.map(({ path, reason, advice }) => {
+    const summary = `no plugin is started from ${path}: ${reason}`
+    return { name: 'plugin folder', status: 'warn', summary, advice, facts: { path, reason } }
   })
 }

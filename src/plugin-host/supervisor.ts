@@ -55,6 +55,8 @@ export class Supervisor {
   #session: PluginSession | undefined
   /** Whether it registered since it was started from outside: then a request waits for its next start. */
   #hasRun = false
+  /** Whether its last process was there and did not register. */
+  #wasSilent = false
   #dueAt = 0
   #cancelStart: (() => void) | undefined
   /** One run of the process, to its end. */
@@ -173,10 +175,12 @@ export class Supervisor {
       this.#child = child
       try {
         if (this.#stopping) return
+        this.#wasSilent = true
         const session = await this.#register(child)
         const began = clock.now()
         this.#session = session
         this.#hasRun = true
+        this.#wasSilent = false
         log.note(`${session.name} ${session.version} registered`)
         this.#enter('running')
         const reason = await Promise.race([child.exited.then(() => undefined), session.closed])
@@ -266,8 +270,9 @@ export class Supervisor {
 
   #unavailable(): SecretsError {
     const { message = 'is being started' } = this.state
+    const lines = this.#wasSilent ? '; a program that speaks lines of JSON is added with --lines' : ''
     return createError('SE_PLUGIN_UNAVAILABLE', `the plugin does not run: ${message}`, {
-      hint: `se plugins logs ${this.#options.name} shows what it wrote`,
+      hint: `se plugins logs ${this.#options.name} shows what it wrote${lines}`,
       details: { plugin: this.#options.name },
     })
   }

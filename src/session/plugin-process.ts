@@ -5,7 +5,7 @@ import { createEngine } from '../engine/create-engine.js'
 import type { LocalEngine } from '../engine/engine.js'
 import type { LogFacts, Plugin, PluginLogger } from '../engine/plugin.js'
 import { PLUGIN_GRACE_MS } from '../engine/plugin-limits.js'
-import { createError } from '../errors/secrets-error.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 import {
   RegisterPluginRequestSchema,
   type RegisterPluginResponse,
@@ -100,12 +100,19 @@ async function register(session: YamuxSession, plugin: Plugin, timeoutMs: number
     timeoutMs,
     maxBodyBytes: MAX_ANSWER_BYTES,
   })
-  if (status !== 200) throw errorFromConnectBody(status, body.toString(), ENGINE_ERRORS)
+  if (status !== 200) throw refusal(name, errorFromConnectBody(status, body.toString(), ENGINE_ERRORS))
   try {
     return fromBinary(RegisterPluginResponseSchema, body)
   } catch (cause) {
     throw createError('SE_DAEMON_INCOMPATIBLE', `what answered the plugin ${name} is no engine`, { cause })
   }
+}
+
+/** Why the engine does not take the plugin, for its author. */
+function refusal(name: string, error: SecretsError): SecretsError {
+  const { code, message, hint, details } = error
+  if (code !== 'SE_PLUGIN_DUPLICATE' || hint !== undefined) return error
+  return createError(code, message, { hint: `another ${name} runs: end that, or choose another name`, details })
 }
 
 /** Waits for requests under way, and closes the session. */

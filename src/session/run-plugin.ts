@@ -1,6 +1,6 @@
 import { checkOptions, checkString } from '../argument.js'
 import { isPlugin, type Plugin } from '../engine/plugin.js'
-import { createError } from '../errors/secrets-error.js'
+import { createError, SecretsError } from '../errors/secrets-error.js'
 
 /** How a plugin runs in a process of its own. */
 export interface RunPluginOptions {
@@ -29,6 +29,14 @@ export async function runPlugin(plugin: Plugin, options: RunPluginOptions = {}):
     })
   }
   // Whoever only resolves references need not load HTTP and protobuf.
+  const at = {} as { readonly stack: string }
+  Error.captureStackTrace(at, runPlugin)
   const { runHere } = await import('./plugin-process.js')
-  return runHere(plugin, options)
+  try {
+    await runHere(plugin, options)
+  } catch (error) {
+    // Its place is the program that called: no line of ours tells its author more than the message.
+    if (SecretsError.is(error)) error.stack = `${error.name}: ${error.message}\n${at.stack.replace(/^.*\n/, '')}`
+    throw error
+  }
 }

@@ -1,6 +1,4 @@
 /** `se plugins add`: writes a plugin into config.toml. */
-import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import type { Command } from '../command.js'
 import { UsageError } from '../usage-error.js'
 
@@ -36,17 +34,20 @@ export const command: Command = {
     const [name = ''] = positionals
     const pattern = flags.value('pattern')
     await check(name, pattern)
-    const [{ readConfig }, { addPluginTable }, { tellDaemon }] = await Promise.all([
+    const [{ readConfig }, { addPluginTable }, { tellDaemon }, { wholeCommand }, { printHint }] = await Promise.all([
       import('../../config/config.js'),
       import('../../config/write-config.js'),
       import('../tell-daemon.js'),
+      import('../plugin-program.js'),
+      import('../report.js'),
     ])
     const { file, paths } = await readConfig(env)
-    const command = await wholeCommand(rest, env)
+    const { command, missing } = wholeCommand(rest, env)
     await addPluginTable(file, name, { command, pattern, protocol: flags.has('lines') ? 'lines' : undefined })
     const { PluginStates } = await import('../../plugin-host/plugin-states.js')
     new PluginStates(paths.pluginStateFile).forget(name)
     stderr.write(`Written to ${file}.\n`)
+    for (const word of missing) printHint(stderr, `there is no ${word} here: it is written with its whole path`)
     await tellDaemon(context, file)
     return 0
   },
@@ -57,37 +58,4 @@ async function check(name: string, pattern: string | undefined): Promise<void> {
   if (!isPluginName(name)) throw new UsageError('NAME is letters, digits, dots, underscores and hyphens')
   if (name === 'docker-pass') throw new UsageError('docker-pass is the name of the built-in plugin', 'choose another')
   if (pattern !== undefined) (await import('../../pattern.js')).parsePattern(pattern)
-}
-
-/** The command as it works from every folder: what names a file here gets its whole path. */
-async function wholeCommand([program = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
-  const isPath = /[/\\]/.test(program)
-  const places = isPath
-    ? [resolve(program)]
-    : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, program))
-  if (!places.some(isExecutable)) {
-    const { createError } = await import('../../errors/secrets-error.js')
-    const isThere = isPath && isFile(resolve(program))
-    const hint = 'name a program, such as ./plugin, or one on the PATH'
-    throw isThere
-      ? createError('SE_COMMAND_NOT_EXECUTABLE', `${program} cannot be executed`, { hint: `chmod +x ${program}` })
-      : createError('SE_COMMAND_NOT_FOUND', `there is no program ${program}`, { hint })
-  }
-  const whole = args.map((word) =>
-    !word.startsWith('-') && !isAbsolute(word) && isFile(resolve(word)) ? resolve(word) : word,
-  )
-  return [isPath ? resolve(program) : program, ...whole]
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return isFile(path)
-  } catch {
-    return false
-  }
 }

@@ -29,7 +29,8 @@ export const command: Command = {
     const file = isPluginName(name) ? pluginLogFile(defaultPaths(pathBase(env)).pluginLogFolder, name) : undefined
     if (file === undefined || (!flags.has('follow') && !existsSync(file))) {
       const { createError } = await import('../../errors/secrets-error.js')
-      throw createError('SE_NOT_FOUND', 'there is no log of a plugin of this name', {
+      const { quote } = await import('../../quote.js')
+      throw createError('SE_NOT_FOUND', `there is no log of a plugin ${quote(name)}`, {
         hint: 'se plugins ls shows the names; one that was never started wrote nothing',
         details: { file },
       })

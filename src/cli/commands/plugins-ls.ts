@@ -1,6 +1,6 @@
 /** `se plugins ls`: all plugins, as the daemon knows them, else as they are configured. Starts none. */
 import type { PluginInfo } from '../../engine/engine.js'
-import type { Command } from '../command.js'
+import type { Command, Output } from '../command.js'
 import { jsonFlag, NO_DAEMON_FLAG } from '../flags.js'
 
 /** Lists plugins. */
@@ -22,10 +22,11 @@ export const command: Command = {
     { note: 'those that do not run', command: `se plugins ls --json | jq '.[] | select(.status != "running")'` },
   ],
   async run(context) {
-    const { flags, stdout } = context
+    const { env, flags, stdout, stderr } = context
     const { openCliEngine } = await import('../open-engine.js')
     const { engine } = await openCliEngine(context)
     const plugins = await engine.listPlugins().finally(() => engine.close())
+    await tellPassedOver(env, stderr)
     if (flags.has('json')) {
       const rows = plugins.map(({ statusMessage, ...plugin }) => ({ ...plugin, message: statusMessage }))
       stdout.write(`${JSON.stringify(rows)}\n`)
@@ -35,6 +36,18 @@ export const command: Command = {
     stdout.write(columns([['NAME', 'VERSION', 'PATTERN', 'STATUS', 'MESSAGE'], ...plugins.map(row)]))
     return 0
   },
+}
+
+/** What somebody put into the plugin folder, and may look for in the list. */
+async function tellPassedOver(env: NodeJS.ProcessEnv, stderr: Output): Promise<void> {
+  const [{ defaultPaths, pathBase }, { lookIntoFolder }, { printHint }] = await Promise.all([
+    import('../../config/paths.js'),
+    import('../../plugin-host/plugin-folder.js'),
+    import('../report.js'),
+  ])
+  for (const { path, reason, advice } of lookIntoFolder(defaultPaths(pathBase(env)).pluginFolder).passedOver) {
+    printHint(stderr, `no plugin is started from ${path}: ${reason}; ${advice}`)
+  }
 }
 
 function row({ name, version, kind, pattern, enabled, status, statusMessage = '' }: PluginInfo): string[] {

@@ -27,7 +27,7 @@ export const command: Command = {
     { note: 'a plugin that is configured', command: 'se plugins test vault --id vault/token' },
   ],
   async run(context) {
-    const { flags, stdout } = context
+    const { flags, stdout, stderr } = context
     const { idArgument } = await import('../arguments.js')
     const ids: string[] = []
     for (const id of flags.values('id')) ids.push(await idArgument(id))
@@ -37,6 +37,10 @@ export const command: Command = {
     stdout.write('TAP version 13\n')
     const report = await checkPlugin({ ...plugin, ids }, (result) => stdout.write(tap(++count, result)))
     stdout.write(`1..${count}\n`)
+    if (plugin.protocol !== 'lines' && report.results[0]?.status === 'failed') {
+      const { printHint } = await import('../report.js')
+      printHint(stderr, 'it did not register; a program that speaks lines of JSON is tested with --lines')
+    }
     return report.ok ? 0 : 1
   },
 }
@@ -51,11 +55,16 @@ async function pluginOf({ env, flags, positionals, rest }: Context): Promise<Plu
   if (configured !== undefined && rest.length === 0 && !flags.has('lines')) return configured
   const path = resolve(named)
   if (!existsSync(path)) {
-    const { createError } = await import('../../errors/secrets-error.js')
-    throw createError('SE_COMMAND_NOT_FOUND', 'no plugin has this name, and no program is there', {
+    const [{ createError }, { quote }] = await Promise.all([
+      import('../../errors/secrets-error.js'),
+      import('../../quote.js'),
+    ])
+    throw createError('SE_COMMAND_NOT_FOUND', `there is no plugin and no program ${quote(named)}`, {
       hint: 'se plugins ls shows the names; a program is named by its path',
     })
   }
+  const { checkProgram } = await import('../plugin-program.js')
+  checkProgram(named)
   return { command: [path, ...rest], protocol: flags.has('lines') ? 'lines' : 'session' }
 }
 
