@@ -111,6 +111,8 @@ test('no result or error of the engine and of resolving shows the value', async 
     several: () => resolve('se://a/*', { engine }),
     'binary text': () => resolve('se://a/binary', { engine }).text(),
     'binary in an environment': () => resolveEnv({ A: 'se://a/binary', B: 'se://text', C: 'se://none' }, { engine }),
+    'groups in an environment': () =>
+      resolveEnv({ OTHER: 'x' }, { engine, from: ['se://a/*', 'se://**', 'se://none/*'] }),
     thrown: () => resolve('se://thrown/x', { engine }),
     lie: () => resolve('se://lie/list', { engine }),
     explain: () => engine.explain('**'),

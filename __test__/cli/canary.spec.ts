@@ -63,6 +63,10 @@ const commands: readonly Step[] = [
   { args: ['run', '--dry-run', '--', 'true'], env: ref, status: 0 },
   { args: ['run', '--', 'true'], env: { ...ref, B: 'se://a/none', C: 'se://a/*' }, status: 125 },
   { args: ['run', '--', '{home}/none'], env: ref, status: 127 },
+  { args: ['run', '--env-from', 'se://a/*', '--prefix', 'A_', '--', 'true'], env: ref, status: 0 },
+  { args: ['run', '--env-from', 'se://a/*', '--dry-run', '--', 'true'], status: 0 },
+  { args: ['run', '--env-from', 'se://a/*', '--', 'true'], env: { B: 'se://a/b' }, status: 125 },
+  { args: ['run', '--env-from', 'se://a/*', '--env-from', 'se://*/b', '--', 'true'], status: 0 },
   { args: ['run', '-f', '{home}/bad.env', '--', 'true'], env: ref, status: 125 },
   { args: ['store'], status: 0 },
   { args: ['__complete', 'get', ''], status: 0 },
@@ -179,7 +183,7 @@ function canaryInEditFiles(): string[] {
 async function run(t: ExecutionContext, home: Home, step: Step): Promise<void> {
   const what = `se ${step.args.join(' ')}`
   const envFile = join(home.folder, 'bad.env')
-  writeFileSync(envFile, `GOOD=1\n${value} x\nBAD = '${value}\n`)
+  writeFileSync(envFile, `GOOD=1\n${value} x\n@from ${value}\n@from se://a/* prefix=${value}-\nBAD = '${value}\n`)
   const { stdout, stderr, status, calls } = await traced(home, step)
   rmSync(envFile)
   t.is(status, step.status, `${what}: ${stderr}`)

@@ -61,6 +61,21 @@ test('a byte order mark does not count', (t) => {
   t.deepEqual(record('\uFEFFA=1'), { A: '1' })
 })
 
+test('@from is a group, which no variable comes of', (t) => {
+  const { variables, groups, faults } = parseEnvFile(
+    'A=1\n  @from se://a/** # c\n@from  se://b/*  prefix=b_  \nB="\n@from se://no"\n# @from se://no\n',
+  )
+  t.deepEqual(faults, [])
+  t.deepEqual(groups, [
+    { reference: 'se://a/**', line: 2 },
+    { reference: 'se://b/*', prefix: 'b_', line: 3 },
+  ])
+  t.deepEqual(variables, [
+    { name: 'A', value: '1', line: 1 },
+    { name: 'B', value: '\n@from se://no', line: 4 },
+  ])
+})
+
 const broken: [text: string, line: number, message: RegExp][] = [
   ['A=1\nno variable\n', 2, /no =/],
   ['=1', 1, /not a name/],
@@ -79,6 +94,22 @@ const broken: [text: string, line: number, message: RegExp][] = [
   ['A=a\rb', 1, /control character/],
   ['A=a\0b', 1, /control character/],
   ['A="a\0b"', 1, /control character/],
+  ['A=1\n@form se://a', 2, /begins with @/],
+  ['@', 1, /begins with @/],
+  ['@from', 1, /no reference/],
+  ['@from # se://a', 1, /no reference/],
+  ['@from=se://a', 1, /begins with @/],
+  ['@from\tse://a', 1, /begins with @/],
+  ['@from a/**', 1, /no reference/],
+  ['@from "se://a/**"', 1, /no reference/],
+  ['@from se://a prefix', 1, /more than a prefix/],
+  ['@from se://a se://b', 1, /more than a prefix/],
+  ['@from se://a prefix=A_ prefix=B_', 1, /more than a prefix/],
+  ['@from se://a prefix=', 1, /not a prefix/],
+  ['@from se://a prefix=1A', 1, /not a prefix/],
+  ['@from se://a prefix="A_"', 1, /not a prefix/],
+  ['@from se://a prefix=A_#c', 1, /not a prefix/],
+  ['@from se://a\0', 1, /control character/],
 ]
 
 for (const [text, line, message] of broken) {
@@ -124,18 +155,19 @@ const pieces = [
   '\r\n',
   '\r',
   'se://a',
+  '@from ',
 ]
 const anyText = fc.oneof(
   fc.array(fc.constantFrom(...pieces), { maxLength: 20 }).map((parts) => parts.join('')),
   fc.string({ unit: 'binary', maxLength: 40 }),
 )
 
-test('on any file without errors util.parseEnv says the same', (t) => {
+test('on any file without errors util.parseEnv says the same, but for groups', (t) => {
   let compared = 0
   fc.assert(
     fc.property(anyText, (text) => {
-      const { faults } = parseEnvFile(text)
-      if (faults.length > 0 || misread(text)) return
+      const { faults, groups } = parseEnvFile(text)
+      if (faults.length > 0 || groups.length > 0 || misread(text)) return
       compared++
       t.deepEqual(record(text), { ...parseEnv(text) })
     }),

@@ -12,6 +12,7 @@ import {
   NotFoundError,
   openStore,
   type Resolution,
+  type ResolveEnvOptions,
   resolve,
   resolveAll,
   resolveEnv,
@@ -35,6 +36,11 @@ export async function promises(): Promise<void> {
   same<Awaited<ReturnType<typeof resolveAll>>, Secret[]>(true)
   same<Awaited<ReturnType<typeof resolveEnv>>, Record<string, string>>(true)
   await resolveEnv(process.env)
+  await resolveEnv({}, { from: 'se://a/**' })
+  const options: ResolveEnvOptions = { from: ['se://a/**'] as const, prefix: 'A_', override: true, policy: 'first' }
+  await resolveEnv({}, options)
+  // @ts-expect-error groups are of resolveEnv alone
+  await resolve('se://a', { from: 'se://a/**' })
   await resolve('se://a', { policy: 'newest', timeoutMs: 1, signal: AbortSignal.timeout(1), strict: true })
   // @ts-expect-error a policy that does not exist
   await resolve('se://a', { policy: 'latest' })
