@@ -18,6 +18,7 @@ mod input;
 mod json_member;
 #[cfg(unix)]
 mod lookup;
+mod mask;
 mod output;
 #[cfg(unix)]
 mod peer;
@@ -46,6 +47,7 @@ pub use generate::generate;
 pub use harden::harden;
 pub use input::{Input, Mode, from_argument, from_stdin};
 pub use json_member::json_member;
+pub use mask::{MAX_MASKED_BYTES, MaskSet, Masker, RELEASE_AFTER, Unmasked, UnmaskedReason};
 pub use output::{write_file, write_to};
 #[cfg(unix)]
 pub use peer::{PeerCredentials, peer_credentials};
