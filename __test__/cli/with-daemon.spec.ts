@@ -61,6 +61,33 @@ onUnix('get, run and env through the daemon do what they do without', async (t) 
     [['env', '--format', 'json', '-e', 'X=se://app/db'], { Y: 'se://clock/zero' }],
     [['env', '-e', 'X=se://shared/*']],
     [['env', '--strict', '-e', 'X=se://fails/a']],
+    [
+      [
+        'env',
+        '--env-from',
+        'se://app/*',
+        '--env-from',
+        'se://clock/**',
+        '--env-from',
+        'se://app/db',
+        '-e',
+        'X=se://app/db',
+      ],
+    ],
+    [
+      [
+        'env',
+        '--env-from',
+        'se://shared/**',
+        '--env-from',
+        'se://fails/**',
+        '--env-from',
+        'se://none/*',
+        '--env-from',
+        'se://ap/db',
+      ],
+    ],
+    [['run', '--env-from', 'se://**/db', '--prefix', 'A_', '--', 'sh', '-c', 'printf %s "$A_APP"']],
   ]
   for (const [[command = '', ...args], env = {}] of cases) {
     const daemon = await home.se([command, ...args], { env })

@@ -28,7 +28,7 @@ export const ENV_FLAGS: readonly Flag[] = [
     name: 'env-from',
     value: 'REF',
     repeat: true,
-    summary: 'set a variable for each secret that REF names, such as --env-from ‘se://app/prod/**’',
+    summary: "set a variable for each secret that REF names, such as --env-from 'se://app/prod/**'",
   },
   {
     name: 'prefix',
@@ -72,7 +72,7 @@ function groupsOf(flags: Context['flags'], problems: SecretsError[]): Group[] {
   }
   return flags.values('env-from').flatMap((reference, index) => {
     if (reference.startsWith('se://')) return [{ reference, prefix, source: '--env-from' }]
-    const hint = 'such as --env-from ‘se://app/prod/**’'
+    const hint = "such as --env-from 'se://app/prod/**'"
     problems.push(createError('SE_INVALID_OPTION', `--env-from number ${index + 1}: REF begins with se://`, { hint }))
     return []
   })

@@ -14,7 +14,7 @@ const FORMATS = ['shell', 'json', 'dotenv'] as const
 export const command: Command = {
   name: 'env',
   summary: 'print variables with their secrets, for eval and direnv',
-  usage: ['[--format FORMAT] [-f FILE]… [-e NAME=REF]… [--env-from REF]… [--strict] [--no-daemon] [--force]'],
+  usage: ['[--format FORMAT] [-f FILE]… [-e NAME=REF]… [--env-from REF]… [--force] [FLAGS]'],
   description: [
     'Prints what differs from the environment that se was started with: the variables of env files, of -e and of ' +
       'groups (--env-from, as for se run), and those of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',

@@ -15,7 +15,7 @@ const FAILED = 125
 export const command: Command = {
   name: 'run',
   summary: 'start a command with its secrets',
-  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [--dry-run] [--strict] [--no-daemon] -- COMMAND [ARGUMENT]…'],
+  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [FLAGS] -- COMMAND [ARGUMENT]…'],
   description: [
     'Every variable whose value begins with se:// is replaced by the secret that it names; everything else stays as it is.',
     'A pattern, such as se://**/db/password, serves where exactly one secret matches.',
