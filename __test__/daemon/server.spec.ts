@@ -218,6 +218,20 @@ for (const [name, path] of [
   }
 }
 
+test('a body beyond the limit is told so, too, where it comes whole and is written as usual', async (t) => {
+  const { path } = await startServer(t.teardown, [memory()], { limits: { maxBodyBytes: 20 } })
+  const caller = new RawCaller(path)
+  caller.socket.write(rawRequest('a/b'))
+  await caller.expect(/"id":"a\/b"[^]*\]\}$/)
+  caller.socket.write(rawRequest('a/b/c/d'))
+  const [refused] = await caller.expect(/^HTTP\/1.1 \d+ [^]*\}$/)
+  t.regex(refused, /^HTTP\/1.1 413 [^]*"the body of a request may have at most 20 bytes"/)
+  // Where one request has left the way of usual ones, all that come after it have.
+  caller.socket.write(rawRequest('a/b'))
+  await caller.expect(/"id":"a\/b"/)
+  caller.socket.destroy()
+})
+
 test('the connection of a body beyond the limit carries the next request', async (t) => {
   const { path } = await startServer(t.teardown, [memory()])
   const caller = new RawCaller(path)

@@ -10,11 +10,9 @@ import type { AnswerHeads } from './answer-heads.js'
 import type { Connection } from './connection.js'
 import { descriptorOf } from './peer.js'
 import { Call, type CallHost, type WholeAnswer } from './rpc/call.js'
+import { UNLOCK } from './rpc/engine-service.js'
 import { type PlainHead, plainHead } from './rpc/plain-request.js'
 import type { Answer, Usual } from './rpc/usual.js'
-
-/** Of a request whose body is a passphrase. */
-const UNLOCK = '/senative.engine.v1.EngineService/Unlock'
 
 /** Who runs a lane. */
 export interface LaneHost extends CallHost {

@@ -8,6 +8,9 @@ import type { Route, Served } from './dispatch.js'
 import { answerGetBatch } from './get-batch.js'
 import { parse, text } from './json-request.js'
 
+const SERVICE = '/senative.engine.v1.EngineService/'
+/** The path of the request whose body is a passphrase. */
+export const UNLOCK = `${SERVICE}Unlock`
 const JSON_TYPE = /^application\/json(; ?charset=utf-?8)?$/i
 
 /** Answers a request in JSON. The body is its own. */
@@ -51,9 +54,7 @@ export function createEngineService(served: Served): ReadonlyMap<string, Handler
       call.json('{}')
     },
   }
-  return new Map(
-    Object.entries(handlers).map(([name, handler]) => [`/senative.engine.v1.EngineService/${name}`, handler]),
-  )
+  return new Map(Object.entries(handlers).map(([name, handler]) => [`${SERVICE}${name}`, handler]))
 }
 
 /** Their routes, which tell what is wrong with a request that is not a usual one. */
