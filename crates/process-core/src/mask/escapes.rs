@@ -22,11 +22,45 @@ pub(super) struct Sequence {
     removed: u64,
 }
 
+#[derive(Clone, Copy)]
 enum Parser {
     Text,
     Escape,
     Control,
     Intermediate,
+}
+
+impl Parser {
+    /// What follows on a byte, and whether it belongs to the sequence.
+    fn step(self, byte: u8) -> (Self, bool) {
+        match (self, byte) {
+            (Self::Escape, b'[') => (Self::Control, true),
+            (Self::Escape, b']' | b'P' | b'X' | b'^' | b'_') => (Self::Text, false),
+            (Self::Escape | Self::Intermediate, 0x20..=0x2f) => (Self::Intermediate, true),
+            (Self::Escape | Self::Intermediate, 0x30..=0x7e) => (Self::Text, true),
+            (Self::Control, 0x20..=0x3f) => (Self::Control, true),
+            (Self::Control, 0x40..=0x7e) => (Self::Text, true),
+            _ => (Self::Text, false),
+        }
+    }
+}
+
+/// The length of the sequence that this text begins with, where it begins with one and all of it is there.
+pub(super) fn whole_sequence(text: &[u8]) -> Option<usize> {
+    if text.first() != Some(&ESC) {
+        return None;
+    }
+    let mut parser = Parser::Escape;
+    for (length, byte) in text.iter().enumerate().skip(1) {
+        let (next, belongs) = parser.step(*byte);
+        match (next, belongs) {
+            (_, false) => return Some(length),
+            (Parser::Text, true) => return Some(length + 1),
+            _ if length + 1 == MAX_SEQUENCE_BYTES as usize => return Some(length + 1),
+            _ => parser = next,
+        }
+    }
+    None
 }
 
 /// The sequences of the part of the text that is still looked at.
@@ -41,34 +75,36 @@ impl Escapes {
         Self { parser: Parser::Text, list: VecDeque::new(), removed: 0 }
     }
 
+    /// Takes a whole sequence in, which begins at this place.
+    pub(super) fn add(&mut self, place: u64, length: usize) {
+        let at = place - self.removed;
+        self.removed += length as u64;
+        self.parser = Parser::Text;
+        self.list.push_back(Sequence {
+            start: place,
+            end: place + length as u64,
+            taken: false,
+            at,
+            removed: self.removed,
+        });
+    }
+
     /// Takes the byte at this place in. Whether it belongs to a sequence.
     pub(super) fn take(&mut self, byte: u8, place: u64) -> bool {
         if byte == ESC {
-            self.removed += 1;
-            let at = place + 1 - self.removed;
-            self.list.push_back(Sequence { start: place, end: place + 1, taken: false, at, removed: self.removed });
+            self.add(place, 1);
             self.parser = Parser::Escape;
             return true;
         }
-        let (belongs, next) = match (&self.parser, byte) {
-            (Parser::Text, _) => return false,
-            (Parser::Escape, b'[') => (true, Parser::Control),
-            (Parser::Escape, b']' | b'P' | b'X' | b'^' | b'_') => (false, Parser::Text),
-            (Parser::Escape | Parser::Intermediate, 0x20..=0x2f) => (true, Parser::Intermediate),
-            (Parser::Escape | Parser::Intermediate, 0x30..=0x7e) => (true, Parser::Text),
-            (Parser::Control, 0x20..=0x3f) => (true, Parser::Control),
-            (Parser::Control, 0x40..=0x7e) => (true, Parser::Text),
-            _ => (false, Parser::Text),
-        };
+        let (next, belongs) = self.parser.step(byte);
         self.parser = next;
-        let Some(last) = self.list.back_mut() else { return false };
-        if !belongs || last.end - last.start == MAX_SEQUENCE_BYTES {
-            self.parser = Parser::Text;
-            return false;
-        }
+        let Some(last) = self.list.back_mut().filter(|_| belongs) else { return false };
         last.end += 1;
         last.removed += 1;
         self.removed += 1;
+        if last.end - last.start == MAX_SEQUENCE_BYTES {
+            self.parser = Parser::Text;
+        }
         true
     }
 
@@ -80,6 +116,11 @@ impl Escapes {
     /// Where the last sequence ends, so far.
     pub(super) fn last_end(&self) -> u64 {
         self.list.back().map_or(0, |last| last.end)
+    }
+
+    /// Where the last sequence ends, if it begins at this place or later.
+    pub(super) fn last_from(&self, start: u64) -> Option<u64> {
+        self.list.back().filter(|last| last.start >= start).map(|last| last.end)
     }
 
     /// How many bytes of sequences have been seen.

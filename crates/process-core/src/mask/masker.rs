@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::automaton::{Automaton, ROOT, State};
 use super::commonness::LONG_BYTES;
-use super::escapes::{ESC, Escapes};
+use super::escapes::{ESC, Escapes, whole_sequence};
 use super::filter::Filter;
 use super::held::{Held, Source};
 use super::set::MaskSet;
@@ -153,13 +153,8 @@ impl Masker {
             // Up to here, no byte begins a sequence.
             let run = if self.split || at == next_escape { at } else { next_escape };
             while at < run {
-                let state = automaton.step(self.raw, input[at]);
-                self.raw = automaton.open(state);
+                self.step_raw(automaton, input[at]);
                 at += 1;
-                self.position += 1;
-                if let Some(form) = automaton.last(state) {
-                    self.note(automaton, form, None);
-                }
                 if !self.found.is_empty() {
                     self.settle(source, out);
                 } else if at >= until && automaton.depth(self.raw) < window {
@@ -167,36 +162,57 @@ impl Masker {
                 }
             }
             if at < input.len() && (self.split || at == next_escape) {
-                self.read_split(automaton, input[at]);
-                at += 1;
+                at += self.read_split(automaton, &input[at..]);
                 self.settle(source, out);
                 self.join(automaton);
             }
         }
     }
 
-    /// Reads one byte while the two views differ, or begin to.
-    fn read_split(&mut self, automaton: &Automaton, byte: u8) {
+    /// Takes a byte in, in the view of the stream as it is.
+    #[inline]
+    fn step_raw(&mut self, automaton: &Automaton, byte: u8) {
+        let state = automaton.step(self.raw, byte);
+        self.position += 1;
+        self.raw = state;
+        if state != ROOT {
+            self.raw = automaton.open(state);
+            if let Some(form) = automaton.last(state) {
+                if self.split {
+                    self.escapes.take_away(self.position - automaton.depth(form) as u64, self.position);
+                }
+                self.note(automaton, form, None);
+            }
+        }
+    }
+
+    /// Reads one byte or a whole escape sequence, while the two views differ or begin to. Tells how much it was.
+    fn read_split(&mut self, automaton: &Automaton, input: &[u8]) -> usize {
         if !self.split {
             self.split = true;
             self.text = self.raw;
         }
-        let raw = automaton.step(self.raw, byte);
-        self.raw = automaton.open(raw);
-        let belongs = self.escapes.take(byte, self.position);
-        self.position += 1;
-        if let Some(form) = automaton.last(raw) {
-            self.escapes.take_away(self.position - automaton.depth(form) as u64, self.position);
-            self.note(automaton, form, None);
+        if let Some(length) = whole_sequence(input) {
+            self.escapes.add(self.position, length);
+            input[..length].iter().for_each(|byte| self.step_raw(automaton, *byte));
+            self.limit_sequences(automaton);
+            return length;
         }
+        let belongs = self.escapes.take(input[0], self.position);
+        self.step_raw(automaton, input[0]);
         if belongs {
-            return;
+            self.limit_sequences(automaton);
+            return 1;
         }
-        let text = automaton.step(self.text, byte);
-        self.text = automaton.open(text);
-        if let Some(form) = automaton.last(text) {
-            self.note(automaton, form, Some(self.text_start(automaton, form)));
+        let text = automaton.step(self.text, input[0]);
+        self.text = text;
+        if text != ROOT {
+            self.text = automaton.open(text);
+            if let Some(form) = automaton.last(text) {
+                self.note(automaton, form, Some(self.text_start(automaton, form)));
+            }
         }
+        1
     }
 
     /// Where the form begins that ends here, in the view without sequences.
@@ -213,8 +229,7 @@ impl Masker {
         while self.found.back().is_some_and(|last| last.start >= start) {
             self.found.pop_back();
         }
-        let sequences_end =
-            text_start.and_then(|start| self.escapes.within(start, self.position).last().map(|sequence| sequence.end));
+        let sequences_end = text_start.and_then(|start| self.escapes.last_from(start));
         self.found.push_back(Match { start, end: self.position, form, sequences_end });
     }
 
@@ -272,19 +287,23 @@ impl Masker {
 
     /// Goes back to one view where both are the same again.
     fn join(&mut self, automaton: &Automaton) {
-        let depth = automaton.depth(self.text) as u64;
-        if !self.escapes.is_open() && self.raw == self.text && self.position - self.escapes.last_end() >= depth {
+        if self.raw == self.text
+            && !self.escapes.is_open()
+            && self.position - self.escapes.last_end() >= automaton.depth(self.text) as u64
+        {
             self.split = false;
             self.escapes.forget(self.position);
-            return;
         }
-        let start = self.text_start(automaton, self.text);
-        let sequences = self.position - start - depth;
+    }
+
+    /// Gives a form up among the bytes of which too many sequences stand, and forgets those that nothing needs.
+    fn limit_sequences(&mut self, automaton: &Automaton) {
+        let depth = automaton.depth(self.text) as u64;
+        let sequences = self.position - self.text_start(automaton, self.text) - depth;
         if sequences > SEQUENCE_BYTES + depth * SEQUENCE_BYTES_PER_BYTE {
             self.text = ROOT;
         }
-        let needed = self.certain().min(self.found.front().map_or(u64::MAX, |first| first.start));
-        self.escapes.forget(needed);
+        self.escapes.forget(self.certain().min(self.found.front().map_or(u64::MAX, |first| first.start)));
     }
 
     /// How many bytes in a row of a form that may be under way would have been given out, if all were given out now.
