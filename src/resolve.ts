@@ -142,34 +142,36 @@ export async function resolveBatch(
   const each: ResolvedBatch['each'] = new Map()
   const all: ResolvedBatch['all'] = new Map()
   const patterns = new Map<string, string>()
-  for (const reference of new Set([...references, ...groups])) {
+  const single = new Set(references)
+  const several = new Set(groups)
+  for (const reference of several.size === 0 ? single : new Set([...single, ...several])) {
     try {
       patterns.set(reference, patternOf(reference))
     } catch (error) {
       if (!SecretsError.is(error)) throw error
-      if (references.includes(reference)) each.set(reference, error)
-      if (groups.includes(reference)) all.set(reference, [error])
+      if (single.has(reference)) each.set(reference, error)
+      if (several.has(reference)) all.set(reference, [error])
     }
   }
   if (patterns.size === 0) return { each, all }
   const engine = options.engine ?? (await defaultEngine())
   const asked = [...patterns.keys()]
   const times = options.times ?? options.policy === 'newest'
-  const batch = await engine.getBatch([...patterns.values()], { ...options, times })
-  const results = new Map(batch.map((result, index) => [asked[index] as string, result]))
-  const unused = new Set(batch.flatMap(({ secrets }) => secrets))
-  const use = <A extends Secret | SecretsError>(answer: A): A => {
-    if (!SecretsError.is(answer)) unused.delete(answer)
-    return answer
-  }
+  const results = await engine.getBatch([...patterns.values()], { ...options, times })
+  const unused = new Set(results.flatMap(({ secrets }) => secrets))
   try {
-    for (const reference of new Set(references)) {
-      const result = results.get(reference)
-      if (result !== undefined) each.set(reference, use(pickFrom(reference, result, options)))
-    }
-    for (const group of new Set(groups)) {
-      const result = results.get(group)
-      if (result !== undefined) all.set(group, pickEachFrom(group, result, options).map(use))
+    for (const [index, result] of results.entries()) {
+      const reference = asked[index] as string
+      if (single.has(reference)) {
+        const answer = pickFrom(reference, result, options)
+        each.set(reference, answer)
+        if (!SecretsError.is(answer)) unused.delete(answer)
+      }
+      if (several.has(reference)) {
+        const answers = pickEachFrom(reference, result, options)
+        all.set(reference, answers)
+        for (const answer of answers) if (!SecretsError.is(answer)) unused.delete(answer)
+      }
     }
   } finally {
     for (const secret of unused) secret.dispose()
