@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod client;
 mod held;
+pub mod mask;
 pub mod matcher;
 mod metadata;
 pub mod outcome;

@@ -25,6 +25,7 @@ mod peer;
 #[cfg(unix)]
 mod program;
 mod prompt;
+mod redact;
 mod render;
 #[cfg(unix)]
 mod socket;
@@ -47,13 +48,14 @@ pub use generate::generate;
 pub use harden::harden;
 pub use input::{Input, Mode, from_argument, from_stdin};
 pub use json_member::json_member;
-pub use mask::{MAX_MASKED_BYTES, MaskSet, Masker, RELEASE_AFTER, Unmasked, UnmaskedReason};
+pub use mask::{MAX_MASKED_BYTES, MaskSet, Masker, RELEASE_AFTER, Unmasked, UnmaskedReason, github_masks};
 pub use output::{write_file, write_to};
 #[cfg(unix)]
 pub use peer::{PeerCredentials, peer_credentials};
 #[cfg(unix)]
 pub use program::{Program, program_of};
 pub use prompt::prompt;
+pub use redact::redact_stream;
 pub use render::{Format, render};
 #[cfg(unix)]
 pub use socket::{Address, Found, MAX_ADDRESS_BYTES, Refusal, connect, listen, probe};

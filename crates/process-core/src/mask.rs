@@ -12,6 +12,7 @@ mod commonness;
 mod escapes;
 mod filter;
 mod forms;
+mod github;
 mod held;
 mod masker;
 #[cfg(test)]
@@ -19,5 +20,6 @@ mod properties;
 mod set;
 mod wiped;
 
+pub use github::github_masks;
 pub use masker::{Masker, RELEASE_AFTER};
 pub use set::{MAX_MASKED_BYTES, MaskSet, Unmasked, UnmaskedReason};

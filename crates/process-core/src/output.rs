@@ -9,19 +9,26 @@ use keychain_core::{Code, Error, Result};
 /// Writes all bytes to one of this process's descriptors, waiting where it is full. When the reader has gone, the rest
 /// is dropped. A descriptor that cannot be written to → `OutputFailure`.
 pub fn write_to(fd: i32, bytes: &[u8]) -> Result<()> {
-    match write_all(fd, bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let name = match fd {
-                1 => "standard output".to_owned(),
-                2 => "standard error".to_owned(),
-                _ => format!("descriptor {fd}"),
-            };
-            Err(Error::new(Code::OutputFailure, format!("{name} cannot be written: {}", reason(&error)))
-                .with_detail("fd", fd)
-                .with_source(error))
-        }
+    match write_whole(fd, bytes) {
+        Err(error) if !is_reader_gone(&error) => Err(write_error(fd, error)),
         _ => Ok(()),
     }
+}
+
+pub(crate) fn is_reader_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// The error for a descriptor that cannot be written to.
+pub(crate) fn write_error(fd: i32, error: io::Error) -> Error {
+    let name = match fd {
+        1 => "standard output".to_owned(),
+        2 => "standard error".to_owned(),
+        _ => format!("descriptor {fd}"),
+    };
+    Error::new(Code::OutputFailure, format!("{name} cannot be written: {}", reason(&error)))
+        .with_detail("fd", fd)
+        .with_source(error)
 }
 
 /// The system's words for a failure, without its number.
@@ -32,8 +39,9 @@ fn reason(error: &io::Error) -> String {
     letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
 }
 
+/// Writes all bytes, waiting where the descriptor is full.
 #[cfg(unix)]
-fn write_all(fd: i32, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(fd: i32, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         // SAFETY: bytes is readable for its length.
         let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
@@ -61,7 +69,7 @@ pub(crate) fn wait_for(fd: i32, events: libc::c_short) -> io::Result<()> {
 }
 
 #[cfg(windows)]
-fn write_all(fd: i32, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(fd: i32, bytes: &[u8]) -> io::Result<()> {
     use std::os::windows::io::AsHandle;
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let handle = match fd {

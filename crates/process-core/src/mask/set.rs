@@ -43,7 +43,7 @@ impl MaskSet {
         let mut builder = Automaton::builder();
         let mut unmasked = Vec::new();
         for (index, (id, value)) in values.iter().enumerate() {
-            match reason(value) {
+            match unmasked_reason(value) {
                 Some(reason) => unmasked.push(Unmasked { id: id.clone(), reason }),
                 None => each_form(value, &mut |form| builder.add(form, index as u32)),
             }
@@ -75,7 +75,8 @@ impl MaskSet {
     }
 }
 
-fn reason(value: &[u8]) -> Option<UnmaskedReason> {
+/// Why a value is not masked, if it is not.
+pub(super) fn unmasked_reason(value: &[u8]) -> Option<UnmaskedReason> {
     let value = value.strip_suffix(b"\n").map_or(value, |rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     match value.len() {
         ..SHORT_BYTES => Some(UnmaskedReason::TooShort),

@@ -6,7 +6,7 @@ use crate::mask::wiped::Wiped;
 /// Signs before which bash's `printf %q` puts a backslash.
 const BASH: &[u8] = b" !\"$&'()*,;<>?[\\]^`{|}";
 /// And zsh's, and its `${(q)}`.
-const ZSH: &[u8] = b" !\"#$&'()*;<>?[\\]^`{|}";
+const ZSH: &[u8] = b" \"#$&'()*;<>?[\\]^`{|}";
 
 /// Every way of quoting.
 pub(super) fn all(value: &[u8], forms: &mut Forms<'_>) {
@@ -15,11 +15,14 @@ pub(super) fn all(value: &[u8], forms: &mut Forms<'_>) {
     forms.add(|form| replace(value, b"'", b"'\"'\"'", form));
     // "…": declare -p, export -p
     forms.add(|form| backslash(value, b"\"$\\`", form));
-    // $'…' of bash and of zsh, which writes ESC as \033; with UTF-8, and in the C locale
-    for (escape, ascii) in [(&b"\\E"[..], false), (b"\\E", true), (b"\\033", false), (b"\\033", true)] {
+    // $'…' of bash, and of zsh, which writes ESC as \033 and ! as \!; with UTF-8, and in the C locale
+    for (escape, zsh, ascii) in
+        [(&b"\\E"[..], false, false), (b"\\E", false, true), (b"\\033", true, false), (b"\\033", true, true)]
+    {
         forms.add(|form| {
             for byte in value {
                 match byte {
+                    b'!' if zsh => form.extend(b"\\!"),
                     b'\'' | b'\\' => form.extend(&[b'\\', *byte]),
                     _ => ansi_c(*byte, escape, ascii, form),
                 }
