@@ -1,8 +1,9 @@
-//! Asks one daemon: many requests at once on one thread, over connections that are kept.
+//! Asks one daemon: many requests at once on one thread, over connections that are kept. A request for which one of these
+//! is free is sent by whoever asks, since the thread, which waits for something from all of them, need not wake for that.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +55,10 @@ struct Inbox {
     messages: Vec<Message>,
     /// One end of a pair, whose other end the thread polls. None: there is no thread.
     waker: Option<UnixStream>,
+    /// Connections without a request. The thread polls each of them, also one that has been taken since it began to.
+    kept: Vec<Kept>,
+    /// When the thread wakes by itself at the latest. None: never.
+    wakes_at: Option<Instant>,
 }
 
 enum Message {
@@ -86,7 +91,7 @@ impl Client {
         let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let done = Completion(Some(Box::new(done)));
-        self.shared.tell(Message::Start(Exchange { id, request, deadline, done, state: State::Queued, again: false }));
+        self.shared.start(Exchange { id, request, deadline, done, state: State::Queued, again: false });
         Call { id, shared: Arc::clone(&self.shared) }
     }
 
@@ -115,11 +120,16 @@ impl Shared {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(self: &Arc<Self>, message: Message) {
+    fn start(self: &Arc<Self>, mut exchange: Exchange) {
+        let _in_use = keychain_core::in_use();
         let mut inbox = self.inbox();
-        inbox.messages.push(message);
+        let will_be_seen = inbox.send(&mut exchange);
+        inbox.messages.push(Message::Start(exchange));
+        if will_be_seen {
+            return;
+        }
         if inbox.waker.is_none() {
-            match self.start() {
+            match self.start_thread() {
                 Ok(waker) => inbox.waker = Some(waker),
                 Err(error) => {
                     let messages = std::mem::take(&mut inbox.messages);
@@ -141,22 +151,15 @@ impl Shared {
         }
     }
 
-    fn start(self: &Arc<Self>) -> io::Result<UnixStream> {
+    fn start_thread(self: &Arc<Self>) -> io::Result<UnixStream> {
         let (waker, woken) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
         let shared = Arc::clone(self);
         std::thread::Builder::new().name("se-client".into()).spawn(move || {
             let receive = SecretBytes::with(RECEIVE_BYTES, |_| ());
-            let mut worker = Worker {
-                shared,
-                woken,
-                receive,
-                leaving: false,
-                waiting: VecDeque::new(),
-                open: Vec::new(),
-                kept: Vec::new(),
-            };
+            let mut worker =
+                Worker { shared, woken, receive, leaving: false, waiting: VecDeque::new(), open: Vec::new() };
             worker.run();
         })?;
         Ok(waker)
@@ -174,6 +177,17 @@ fn fail_first(messages: Vec<Message>, error: Error) {
 }
 
 impl Inbox {
+    /// Sends a request on a connection that is kept, where there is one. False: the thread must be woken, to send it or what
+    /// is left of it, or to end it in time.
+    fn send(&mut self, exchange: &mut Exchange) -> bool {
+        let Some(kept) = self.kept.pop_if(|kept| kept.is_quiet()) else { return false };
+        let mut connection = Connection::new(kept.socket, true);
+        connection.send(exchange.request.as_bytes());
+        let is_sent = connection.sent == exchange.request.as_bytes().len();
+        exchange.state = State::Open(Box::new(connection));
+        is_sent && exchange.deadline.is_none_or(|deadline| self.wakes_at.is_some_and(|at| at <= deadline))
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = &mut self.waker {
             // Full: it is awake already.
@@ -222,6 +236,8 @@ struct Connection {
     socket: UnixStream,
     /// How many bytes of the request were sent.
     sent: usize,
+    /// Whether the daemon reads no more. It may have answered before.
+    is_refused: bool,
     reader: ResponseReader,
     /// Whether it had answered another request before.
     kept: bool,
@@ -231,6 +247,18 @@ struct Connection {
 struct Kept {
     socket: UnixStream,
     until: Instant,
+}
+
+impl Kept {
+    /// Whether the daemon neither closed it nor said anything that nobody asked for.
+    fn is_quiet(&self) -> bool {
+        let mut byte = 0_u8;
+        // SAFETY: the byte is alive during the call.
+        let count = unsafe {
+            libc::recv(self.socket.as_raw_fd(), (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT)
+        };
+        count < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
+    }
 }
 
 /// What a step brought.
@@ -253,16 +281,12 @@ struct Worker {
     leaving: bool,
     waiting: VecDeque<Exchange>,
     open: Vec<Exchange>,
-    kept: Vec<Kept>,
 }
 
 impl Drop for Worker {
     /// Whatever ended the thread: the next call starts another, and none waits for this one.
     fn drop(&mut self) {
-        let mut inbox = self.shared.inbox();
-        inbox.waker = None;
-        let messages = std::mem::take(&mut inbox.messages);
-        drop(inbox);
+        let Inbox { messages, .. } = std::mem::take(&mut *self.shared.inbox());
         drop(messages);
     }
 }
@@ -290,16 +314,17 @@ impl Worker {
         let messages = std::mem::take(&mut self.shared.inbox().messages);
         for message in messages {
             match message {
+                Message::Start(exchange) if matches!(exchange.state, State::Open(_)) => self.open.push(exchange),
                 Message::Start(exchange) => self.waiting.push_back(exchange),
                 Message::Cancel(id) => {
                     if let Some(mut exchange) = self.remove(id) {
                         exchange.done.answer(Err(Error::new(Code::Aborted, "the request was given up")));
                     }
                 }
-                Message::CloseKept => self.kept.clear(),
+                Message::CloseKept => self.shared.inbox().kept.clear(),
                 Message::Leave => {
                     self.leaving = true;
-                    self.kept.clear();
+                    self.shared.inbox().kept.clear();
                 }
             }
         }
@@ -316,7 +341,7 @@ impl Worker {
 
     /// Ends what has come to its time.
     fn expire(&mut self, now: Instant) {
-        self.kept.retain(|kept| kept.until > now);
+        self.shared.inbox().kept.retain(|kept| kept.until > now);
         let late = |exchange: &Exchange| exchange.deadline.is_some_and(|deadline| deadline <= now);
         let ids: Vec<u64> = self.open.iter().chain(&self.waiting).filter(|one| late(one)).map(|one| one.id).collect();
         for id in ids {
@@ -345,7 +370,7 @@ impl Worker {
 
     /// Sends a request, on a kept connection where there is one and `may_use_kept`.
     fn begin(&mut self, mut exchange: Exchange, may_use_kept: bool) {
-        let kept = if may_use_kept { self.kept.pop() } else { None };
+        let kept = if may_use_kept { self.shared.inbox().kept.pop() } else { None };
         let (socket, kept) = match kept {
             Some(kept) => (kept.socket, true),
             None => match process_core::connect(&self.shared.address, self.shared.uid) {
@@ -360,7 +385,7 @@ impl Worker {
                 Err(Refusal::Refused(error)) => return exchange.done.answer(Err(self.nobody().with_source(error))),
             },
         };
-        exchange.state = State::Open(Box::new(Connection { socket, sent: 0, reader: ResponseReader::new(), kept }));
+        exchange.state = State::Open(Box::new(Connection::new(socket, kept)));
         self.open.push(exchange);
         self.advance(self.open.len() - 1, false);
     }
@@ -411,10 +436,11 @@ impl Worker {
     }
 
     fn keep(&mut self, socket: UnixStream) {
-        if self.kept.len() == MAX_KEPT {
-            self.kept.remove(0);
+        let kept = &mut self.shared.inbox().kept;
+        if kept.len() == MAX_KEPT {
+            kept.remove(0);
         }
-        self.kept.push(Kept { socket, until: Instant::now() + KEPT_FOR });
+        kept.push(Kept { socket, until: Instant::now() + KEPT_FOR });
     }
 
     /// Waits until something can be done, and does it. False: nothing can be waited for any more, so that going on would
@@ -422,17 +448,23 @@ impl Worker {
     fn poll(&mut self) -> bool {
         let watch = |socket: &UnixStream, events| libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
         let mut polled = vec![watch(&self.woken, libc::POLLIN)];
-        polled.extend(self.kept.iter().map(|kept| watch(&kept.socket, libc::POLLIN)));
-        let kept = self.kept.len();
+        let wakes_at = {
+            let mut inbox = self.shared.inbox();
+            // What was sent meanwhile is polled as well: nobody wakes the thread for its answer.
+            if !inbox.messages.is_empty() {
+                return true;
+            }
+            polled.extend(inbox.kept.iter().map(|kept| watch(&kept.socket, libc::POLLIN)));
+            inbox.wakes_at = self.next_time(&inbox.kept);
+            inbox.wakes_at
+        };
         // One that is tried again later has no socket, and is left out: the system counts the places.
-        let mut places = Vec::with_capacity(self.open.len());
-        for (at, exchange) in self.open.iter().enumerate() {
+        for exchange in &self.open {
             let State::Open(connection) = &exchange.state else { continue };
-            let sending = connection.sent < exchange.request.as_bytes().len();
+            let sending = !connection.is_refused && connection.sent < exchange.request.as_bytes().len();
             polled.push(watch(&connection.socket, if sending { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN }));
-            places.push(at);
         }
-        let timeout = self.next_time().map_or(-1, |time| {
+        let timeout = wakes_at.map_or(-1, |time| {
             // Rounded up, so that the time has come when this returns.
             let left = time.saturating_duration_since(Instant::now()).as_millis().saturating_add(1);
             libc::c_int::try_from(left).unwrap_or(libc::c_int::MAX)
@@ -447,14 +479,15 @@ impl Worker {
         if polled[0].revents != 0 && !self.hear() {
             return false;
         }
-        // What the daemon closed, or where it says something that nobody asked for.
-        let mut idle = polled[1..=kept].iter();
-        self.kept.retain(|_| idle.next().is_some_and(|place| place.revents == 0));
-        // From the end, since what is done with is taken out, and what is last takes its place.
-        for (at, one) in places.into_iter().zip(&polled[1 + kept..]).rev() {
-            if one.revents != 0 {
-                // Whatever is wrong with a connection, reading tells it.
-                self.advance(at, one.revents & !libc::POLLOUT != 0);
+        // What was kept when this began may have got a request since.
+        self.read_messages();
+        for place in polled[1..].iter().filter(|place| place.revents != 0) {
+            match self.open.iter().position(|exchange| exchange.descriptor() == Some(place.fd)) {
+                // Whatever is wrong with a connection, reading tells it. A descriptor that has become another connection's is
+                // tried in vain.
+                Some(at) => self.advance(at, place.revents & !libc::POLLOUT != 0),
+                // The daemon closed it, or says something that nobody asked for.
+                None => self.shared.inbox().kept.retain(|kept| kept.socket.as_raw_fd() != place.fd),
             }
         }
         true
@@ -474,31 +507,42 @@ impl Worker {
     }
 
     /// When something is due.
-    fn next_time(&self) -> Option<Instant> {
+    fn next_time(&self, kept: &[Kept]) -> Option<Instant> {
         let all = || self.open.iter().chain(&self.waiting);
         let busy =
             self.open.iter().filter_map(|one| if let State::Busy(until) = one.state { Some(until) } else { None });
-        let kept = self.kept.iter().map(|kept| kept.until);
+        let kept = kept.iter().map(|kept| kept.until);
         all().filter_map(|one| one.deadline).chain(busy).chain(kept).min()
     }
 }
 
+impl Exchange {
+    fn descriptor(&self) -> Option<RawFd> {
+        if let State::Open(connection) = &self.state { Some(connection.socket.as_raw_fd()) } else { None }
+    }
+}
+
 impl Connection {
+    fn new(socket: UnixStream, kept: bool) -> Self {
+        Self { socket, sent: 0, is_refused: false, reader: ResponseReader::new(), kept }
+    }
+
     fn advance(&mut self, request: &SecretBytes, readable: bool, receive: &mut [u8]) -> Step {
         let request = request.as_bytes();
-        while self.sent < request.len() {
+        self.send(request);
+        if readable || self.is_refused { self.read(receive, self.sent < request.len()) } else { Step::Open }
+    }
+
+    /// Sends what the socket takes.
+    fn send(&mut self, request: &[u8]) {
+        while self.sent < request.len() && !self.is_refused {
             match self.socket.write(&request[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // The daemon reads no more. It may have answered before, so that is read.
-                Err(_) => {
-                    self.sent = request.len();
-                    return self.read(receive, true);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.is_refused = true,
             }
         }
-        if readable { self.read(receive, self.sent < request.len()) } else { Step::Open }
     }
 
     /// `cut`: not all of the request was sent, and so the connection cannot be kept.

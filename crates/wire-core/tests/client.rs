@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -82,6 +83,107 @@ fn a_connection_is_kept_for_the_next_request() {
     let mut stream = server.join().unwrap();
     place.client.close();
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "closed by the client");
+}
+
+#[test]
+fn a_request_on_a_kept_connection_is_sent_by_whoever_asks() {
+    let (place, listener) = Place::new();
+    let (came, coming) = channel();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        take(&mut stream);
+        answer(&mut stream, "first");
+        take(&mut stream);
+        came.send(()).unwrap();
+        answer(&mut stream, "second");
+    });
+    let client = Arc::new(place.client);
+    let (sender, answers) = channel();
+    let asked = Arc::clone(&client);
+    client.call(SecretBytes::copy_from(b"request"), None, move |_| {
+        // The client's thread is here, and cannot send anything.
+        let second = begin(&asked, b"request", None);
+        sender.send((coming.recv_timeout(Duration::from_secs(30)), second)).unwrap();
+    });
+    let (came, (_call, second)) = answers.recv().unwrap();
+    assert_eq!(came, Ok(()));
+    assert_eq!(second.recv().unwrap().unwrap().1, b"second");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_request_on_a_kept_connection_ends_at_its_deadline_or_when_it_is_given_up() {
+    let (place, listener) = Place::new();
+    for is_given_up in [false, true] {
+        let mut stream = thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let (mut stream, _) = listener.accept().unwrap();
+                take(&mut stream);
+                answer(&mut stream, "first");
+                take(&mut stream);
+                stream
+            });
+            place.ask().unwrap();
+            let (call, answers) = place.begin((!is_given_up).then_some(Duration::from_millis(100)));
+            let stream = server.join().unwrap();
+            if is_given_up {
+                call.cancel();
+            }
+            let expected = if is_given_up { Code::Aborted } else { Code::Timeout };
+            assert_eq!(code(&answers.recv().unwrap()), Some(expected));
+            stream
+        });
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "closed by the client");
+    }
+}
+
+#[test]
+fn a_long_request_goes_through_on_a_kept_connection() {
+    let (place, listener) = Place::new();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        take(&mut stream);
+        answer(&mut stream, "first");
+        let mut request = vec![0; 5 << 20];
+        stream.read_exact(&mut request).unwrap();
+        assert!(request.iter().all(|byte| *byte == b'q'));
+        answer(&mut stream, "second");
+        take(&mut stream);
+        answer(&mut stream, "third");
+    });
+    place.ask().unwrap();
+    let (_call, answers) = begin(&place.client, &vec![b'q'; 5 << 20], None);
+    assert_eq!(answers.recv().unwrap().unwrap().1, b"second");
+    assert_eq!(place.ask().unwrap().1, b"third");
+    server.join().unwrap();
+}
+
+#[test]
+fn many_ask_at_once_over_and_over_and_each_gets_its_own_answer() {
+    let (place, listener) = Place::new();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut request = [0; 7];
+                while stream.read_exact(&mut request).is_ok() {
+                    answer(&mut stream, std::str::from_utf8(&request).unwrap());
+                }
+            });
+        }
+    });
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let client = &place.client;
+            scope.spawn(move || {
+                for n in 0..500 {
+                    let request = format!("{thread}:{n:05}");
+                    let (_call, answers) = begin(client, request.as_bytes(), None);
+                    assert_eq!(answers.recv().unwrap().unwrap().1, request.as_bytes());
+                }
+            });
+        }
+    });
 }
 
 #[test]
