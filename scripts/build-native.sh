@@ -10,7 +10,7 @@ if [ "${1:-}" = --dev ]; then
   shift
 fi
 # shellcheck disable=SC2086 # an empty profile is no argument
-npx --no-install napi build $profile --platform --no-js --dts target/binding.d.ts \
+npx --no-install napi build $profile --platform --no-js \
   --manifest-path crates/binding/Cargo.toml --output-dir . --package-json-path package.json "$@" -- --locked
 case "$(uname -s)" in MINGW* | MSYS*) exit ;; esac
 # Where cargo puts it depends on the profile, the target and the environment: cargo says where.
