@@ -8,6 +8,7 @@
 //! not covered.
 
 mod automaton;
+mod coloured;
 mod commonness;
 mod escapes;
 mod filter;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::automaton::{Automaton, ROOT, State};
+use super::coloured::{Coloured, PLAIN_BYTES};
 use super::commonness::LONG_BYTES;
 use super::escapes::{ESC, Escapes, whole_sequence};
 use super::filter::Filter;
@@ -46,6 +47,7 @@ pub struct Masker {
     /// Whether the two may differ: a sequence is near.
     split: bool,
     escapes: Escapes,
+    coloured: Coloured,
     /// How many bytes came.
     position: u64,
     /// How many of them have been given out, or replaced.
@@ -67,6 +69,7 @@ impl Masker {
             text: ROOT,
             split: false,
             escapes: Escapes::new(),
+            coloured: Coloured::new(),
             position: 0,
             given: 0,
             held: Held::new(),
@@ -141,7 +144,12 @@ impl Masker {
                 let depth = automaton.depth(self.raw);
                 if depth < window && depth <= at {
                     // No form that has begun before is still open, so all that matters stands in this text.
-                    let next = filter.find(&input[..next_escape], at - depth);
+                    let from = at - depth;
+                    let next = if next_escape == input.len() || next_escape - from >= PLAIN_BYTES {
+                        filter.find(&input[..next_escape], from)
+                    } else {
+                        self.coloured.find(filter, input, from)
+                    };
                     if next > at {
                         self.position += (next - at) as u64;
                         self.raw = ROOT;
@@ -149,6 +157,9 @@ impl Masker {
                     }
                     until = next + window;
                 }
+            }
+            if next_escape < at {
+                continue;
             }
             // Up to here, no byte begins a sequence.
             let run = if self.split || at == next_escape { at } else { next_escape };
