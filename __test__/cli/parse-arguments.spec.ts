@@ -17,6 +17,7 @@ const command: Command = {
     { name: 'metadata', short: 'm', value: 'K=V', repeat: true, summary: 'metadata' },
     { name: 'length', value: 'N', integer: { min: 1, max: 9 }, summary: 'length' },
     { name: 'store', value: 'S', choices: ['keychain', 'file'], summary: 'store' },
+    { name: 'mask', value: 'WHEN', bare: 'auto', choices: ['auto', 'always'], summary: 'mask' },
     { name: 'yes', summary: 'yes', needs: ['force'] },
   ],
   positionals: [{ name: 'A' }, { name: 'B', optional: true, choices: ['red', 'green'] }],
@@ -47,6 +48,16 @@ test('flags stand anywhere, long or short, with their value attached or not', (t
   t.is(flags.integer('length'), 7)
   t.deepEqual(positionals, ['a', 'red'])
   t.deepEqual(positionalIndexes, [1, 8])
+})
+
+test('a flag that stands for a value alone never takes the next word', (t) => {
+  const parsed = parseArguments(command, ['--mask', 'always'])
+  t.is(parsed.flags.value('mask'), 'auto')
+  t.deepEqual(parsed.positionals, ['always'])
+  t.is(parseArguments(command, ['--mask=always', 'a']).flags.value('mask'), 'always')
+  t.is(parseArguments(command, ['a']).flags.value('mask'), undefined)
+  t.throws(() => parseArguments(command, ['--mask=', 'a']), { message: /--mask takes auto or always/ })
+  t.throws(() => parseArguments(command, ['--mask', '--mask=auto', 'a']), { message: /twice/ })
 })
 
 test('after -- everything is an argument, and a dash alone always is', (t) => {

@@ -16,6 +16,8 @@ export interface Flag {
   readonly summary: string
   /** How the help names the value, such as `FILE`. A flag without it takes none. */
   readonly value?: string
+  /** What the flag stands for alone. Its value is then attached by `=`, never the next word. */
+  readonly bare?: string
   /** Whether it may be given several times. */
   readonly repeat?: boolean
   /** The only values that are allowed. */

@@ -100,7 +100,7 @@ function read(command: Command, words: readonly string[]): Place {
     }
     const flag = flags.find(({ name, short }) => word === `--${name}` || (short !== undefined && word === `-${short}`))
     given.add(flag?.name ?? word.slice(2).split('=', 1)[0] ?? '')
-    if (flag?.value === undefined) continue
+    if (flag?.value === undefined || flag.bare !== undefined) continue
     if (after === 0) return { flag, rest: undefined, positional, onlyArguments: false, given }
     index++
   }

@@ -32,7 +32,8 @@ export function table(rows: readonly (readonly [string, string])[]): string {
 
 /** A flag as it is typed, such as `-o, --output FILE`. */
 export function flagSpelling(flag: Flag): string {
-  const long = flag.value === undefined ? `--${flag.name}` : `--${flag.name} ${flag.value}`
+  const value = flag.value === undefined ? '' : flag.bare === undefined ? ` ${flag.value}` : `[=${flag.value}]`
+  const long = `--${flag.name}${value}`
   return flag.short === undefined ? `    ${long}` : `-${flag.short}, ${long}`
 }
 

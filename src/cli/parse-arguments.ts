@@ -49,7 +49,7 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
       given.set(flag.name, [''])
       return
     }
-    let value = attached
+    let value = attached ?? flag.bare
     if (value === undefined) {
       index++
       value = args[index]

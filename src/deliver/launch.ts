@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
 import { captureLaunch, type Launch, launchError } from '../native/process.js'
+import type { Secret } from '../secret.js'
 import { readEnvFile } from './env-file.js'
 import type { Given, Group } from './groups.js'
 
@@ -88,6 +89,8 @@ export interface LaunchOptions {
   readonly open: () => Promise<{ engine: Engine; timeoutMs: number | undefined }>
   /** Whether the failure of one plugin refuses what others answered. */
   readonly strict: boolean
+  /** Whether the values are to be masked in what the command writes. */
+  readonly mask?: boolean
   /** Is told of plugins that failed while others answered. */
   readonly onFailure: (failure: SecretsError) => void
 }
@@ -99,7 +102,7 @@ export interface LaunchOptions {
  */
 export async function resolveLaunch(
   plan: LaunchPlan,
-  { open, strict, onFailure }: LaunchOptions,
+  { open, strict, mask = false, onFailure }: LaunchOptions,
 ): Promise<SecretsError[]> {
   const { launch, variables, groups } = plan
   const problems = [...plan.problems]
@@ -108,9 +111,18 @@ export async function resolveLaunch(
     const { deliverVariables } = await import('./variables.js')
     const opened = await open()
     const options = { ...opened, strict, onFailure }
+    const masked = (secret: Secret): void => {
+      if (mask) unwrap(launch.mask(secret.id, handleOf(secret)))
+    }
     const unresolved = await deliverVariables(plan, options, {
-      bind: ({ index }, secret) => unwrap(launch.bind(index, handleOf(secret))),
-      set: (name, secret) => unwrap(launch.setValue(name, handleOf(secret))),
+      bind: ({ index }, secret) => {
+        unwrap(launch.bind(index, handleOf(secret)))
+        masked(secret)
+      },
+      set: (name, secret) => {
+        unwrap(launch.setValue(name, handleOf(secret)))
+        masked(secret)
+      },
     }).finally(() => opened.engine.close())
     problems.push(...unresolved.map(({ name, error }) => ofVariable(name, error)))
   }

@@ -43,6 +43,13 @@ export interface Launch {
   check(): Outcome<null>
   /** Becomes the command; returns only when that failed. Not on Windows. */
   exec(): Outcome<null>
+  /** Has the value masked as `[se://id]` in what the command writes, when a parent of ours masks it. */
+  mask(id: string, value: SecretHandle): Outcome<null>
+  /**
+   * Becomes the launcher at this path, which runs the command below it and masks what it writes. Returns only when that
+   * failed. Not on Windows.
+   */
+  supervise(launcher: string, mask?: 'auto' | 'always'): Outcome<null>
   /** Runs the command below this process and answers its exit code. Only on Windows. */
   spawn(): Outcome<number>
 }

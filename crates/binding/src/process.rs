@@ -50,6 +50,8 @@ struct Parts {
     environment: Environment,
     #[cfg(unix)]
     descriptors: process_core::Descriptors,
+    #[cfg(unix)]
+    plan: process_core::supervise::Plan,
 }
 
 impl Launch {
@@ -73,6 +75,8 @@ pub fn capture_launch(words: u32) -> Outcome<Launch> {
             descriptors: process_core::Descriptors::capture().map_err(|error| {
                 Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error)
             })?,
+            #[cfg(unix)]
+            plan: process_core::supervise::Plan::default(),
         };
         Ok(Launch { parts: Mutex::new(parts) })
     })
@@ -157,6 +161,49 @@ impl Launch {
             #[cfg(windows)]
             let error =
                 Error::new(Code::Unsupported, "Windows has no exec").with_detail("words", parts.arguments.len());
+            Err(error)
+        })
+    }
+
+    /// Has the value masked as `[se://id]` in what the command writes, when a parent of ours masks it.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn mask(&self, id: String, value: &SecretHandle) -> Outcome<()> {
+        Outcome::of(|| {
+            let value = value.copy()?;
+            #[cfg(unix)]
+            self.parts().plan.values.push((id, value));
+            #[cfg(windows)]
+            drop((id, value));
+            Ok(())
+        })
+    }
+
+    /// Becomes the launcher at this path, which runs the command below it and masks what it writes: `auto` or `always`.
+    /// Returns only when that failed. Not on Windows.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn supervise(
+        &self,
+        launcher: String,
+        #[napi(ts_arg_type = "'auto' | 'always'")] mask: Option<String>,
+    ) -> Outcome<()> {
+        Outcome::of(|| {
+            #[cfg(unix)]
+            let error = {
+                let mut parts = self.parts();
+                use process_core::supervise::MaskMode;
+                parts.plan.mask = mask.map(|mask| if mask == "always" { MaskMode::Always } else { MaskMode::Auto });
+                process_core::exec_launcher(
+                    launcher.as_bytes(),
+                    &parts.plan,
+                    &parts.arguments,
+                    &parts.environment,
+                    &parts.descriptors,
+                )
+            };
+            #[cfg(windows)]
+            let error = Error::new(Code::Unsupported, "Windows has no exec")
+                .with_detail("launcher", launcher)
+                .with_detail("mask", mask.unwrap_or_default());
             Err(error)
         })
     }

@@ -1,9 +1,20 @@
 //! The program behind `se`: does at once what needs no Node, and hands everything else to the JavaScript command line.
 
+#[cfg(unix)]
+mod supervise;
+
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 fn main() -> ExitCode {
-    ExitCode::from(FAILED)
+    let mut words = std::env::args_os().skip(1);
+    match words.next() {
+        #[cfg(unix)]
+        Some(word) if word == "__supervise" => supervise::run(words),
+        _ => ExitCode::from(FAILED),
+    }
 }
 
 /// The status of a command line that failed by itself.

@@ -8,6 +8,7 @@
 //! read-only /dev/null) and lies above its event loop. There the parent's descriptors are looked at.
 
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::c_int;
 
@@ -50,6 +51,13 @@ impl Descriptors {
         let parent = system::Parent::default();
         let parent_holds = |one: &Open| parent.holds(one);
         Ok(Self { kept: inherited(&open, &parent_holds).map(|one| (one.fd, one.status)).collect() })
+    }
+
+    /// These, and one of ours.
+    pub(crate) fn and(&self, one: &OwnedFd) -> Self {
+        // SAFETY: fcntl with integers.
+        let status = unsafe { libc::fcntl(one.as_raw_fd(), libc::F_GETFL) };
+        Self { kept: [&self.kept[..], &[(one.as_raw_fd(), status)]].concat() }
     }
 
     /// Readies all descriptors for an exec: those that are kept lose the mark and get their status flags back, all
@@ -96,6 +104,11 @@ pub fn close_on_exec() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The open descriptors: each number, and whether an exec closes it. None where they cannot be listed.
+pub(crate) fn open_descriptors() -> Vec<(c_int, bool)> {
+    system::list().unwrap_or_default().into_iter().map(|one| (one.fd, one.close_on_exec)).collect()
 }
 
 fn set_close_on_exec(fd: c_int, on: bool) {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -15,6 +16,7 @@ use libc::{c_char, c_int};
 use crate::descriptors::{Changes, Descriptors};
 use crate::environment::Environment;
 use crate::lookup::candidates;
+use crate::supervise::Plan;
 
 /// The signals that Node's start leaves ignored, which a command would inherit.
 const IGNORED_BY_NODE: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
@@ -32,18 +34,45 @@ const SHELL: &CStr = c"/bin/sh";
 /// Failures: nothing of that name → `CommandNotFound`; there, but a folder, not permitted or not a program →
 /// `CommandNotExecutable`; too long for the system → `ValueTooLarge`.
 pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Descriptors) -> Error {
-    let Some(command) = arguments.first() else { return no_command() };
-    // Arguments come from C strings, so none holds a NUL.
-    let terminated: Vec<Vec<u8>> = arguments.iter().map(|argument| [argument, &b"\0"[..]].concat()).collect();
-    let argv = pointers(terminated.iter().map(Vec::as_slice));
-    let envp = pointers(environment.terminated());
-
     let prepared = match Prepared::new(descriptors) {
         Ok(prepared) => prepared,
         Err(error) => {
             return Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error);
         }
     };
+    let error = execute(arguments, environment);
+    prepared.undo();
+    error
+}
+
+/// Becomes the launcher, which does with the command what the plan says. Returns only when that failed, as [`exec`] does
+/// of the launcher itself.
+///
+/// The launcher gets what [`exec`] would give to the command, and the plan on one descriptor more.
+pub fn exec_launcher(
+    launcher: &[u8],
+    plan: &Plan,
+    command: &[Vec<u8>],
+    environment: &Environment,
+    descriptors: &Descriptors,
+) -> Error {
+    let plan = match plan.to_descriptor() {
+        Ok(plan) => plan,
+        Err(error) => return error,
+    };
+    let number = plan.as_raw_fd().to_string();
+    let words = [launcher, b"__supervise", number.as_bytes(), b"--"].map(<[u8]>::to_vec);
+    let arguments = [&words[..], command].concat();
+    exec(&arguments, environment, &descriptors.and(&plan))
+}
+
+/// Becomes the command as [`exec`] does, with this process's descriptors, signals and mask as they are.
+pub(crate) fn execute(arguments: &[Vec<u8>], environment: &Environment) -> Error {
+    let Some(command) = arguments.first() else { return no_command() };
+    // Arguments come from C strings, so none holds a NUL.
+    let terminated: Vec<Vec<u8>> = arguments.iter().map(|argument| [argument, &b"\0"[..]].concat()).collect();
+    let argv = pointers(terminated.iter().map(Vec::as_slice));
+    let envp = pointers(environment.terminated());
     let result = search(command, environment, |path| {
         let error = execve(path, &argv, &envp);
         if error.raw_os_error() != Some(libc::ENOEXEC) || !is_text(path) {
@@ -53,7 +82,6 @@ pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Desc
         let argv = pointers(script.chain(terminated[1..].iter().map(Vec::as_slice)));
         Err(execve(SHELL, &argv, &envp))
     });
-    prepared.undo();
     match result {
         Err(error) => error,
         Ok(never) => match never {},
@@ -211,7 +239,6 @@ fn set_disposition(signal: c_int, wanted: Option<&libc::sigaction>) -> libc::sig
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::fd::AsRawFd;
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::*;

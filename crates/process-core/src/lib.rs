@@ -32,6 +32,8 @@ mod socket;
 #[cfg(windows)]
 mod spawn;
 mod start;
+#[cfg(unix)]
+pub mod supervise;
 mod trim;
 #[cfg_attr(windows, allow(dead_code, reason = "the console edits the line; only the limit is used"))]
 mod typed_line;
@@ -41,7 +43,7 @@ pub use descriptors::{Descriptors, close_on_exec};
 pub use edit_file::EditFile;
 pub use environment::{Environment, MAX_VARIABLE_BYTES, Problem, Reference};
 #[cfg(unix)]
-pub use exec::{check, exec};
+pub use exec::{check, exec, exec_launcher};
 #[cfg(unix)]
 pub use file_lock::FileLock;
 pub use generate::generate;

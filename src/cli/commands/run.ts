@@ -1,10 +1,13 @@
 /** `se run`. */
 import { foreseeProblems, type LaunchPlan, planLaunch, resolveLaunch } from '../../deliver/launch.js'
-import { SecretsError } from '../../errors/secrets-error.js'
+import { createError, SecretsError } from '../../errors/secrets-error.js'
+import { launcherPath } from '../../native/launcher.js'
 import { unwrap } from '../../native/outcome.js'
 import type { Command, Context } from '../command.js'
 import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
 import { printError, report } from '../report.js'
+
+const MASKS = ['auto', 'always', 'never'] as const
 
 /** The exit statuses that every shell uses when it cannot start a command. */
 const NOT_EXECUTABLE = 126
@@ -15,7 +18,7 @@ const FAILED = 125
 export const command: Command = {
   name: 'run',
   summary: 'start a command with its secrets',
-  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [FLAGS] -- COMMAND [ARGUMENT]…'],
+  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [--mask] [FLAGS] -- COMMAND [ARGUMENT]…'],
   description: [
     'Every variable whose value begins with se:// is replaced by the secret that it names; everything else stays as it is.',
     'A pattern, such as se://**/db/password, serves where exactly one secret matches.',
@@ -24,11 +27,22 @@ export const command: Command = {
       'component. Names that two secrets have, that begin with a digit or end with _FILE, or that are set already, are ' +
       'refused; --override lets groups replace what is set, but for -e.',
     'se then becomes the command: same process, same terminal, same descriptors, and nothing of se stays behind.',
+    'With --mask, the command runs on a terminal of its own, or with pipes of its own, and every value that was resolved ' +
+      'is shown as [se://ID]; se stays as its parent, and otherwise nothing is different.',
     'When anything is wrong, all of it is listed, nothing is started, and the exit status is 125; it is 126 when the ' +
       'command cannot be executed and 127 when there is none, else the command’s own.',
   ],
   flags: [
     ...ENV_FLAGS,
+    {
+      name: 'mask',
+      value: 'WHEN',
+      bare: 'auto',
+      choices: MASKS,
+      summary:
+        'mask the secrets in what the command writes: auto (what --mask alone means: terminals, and pipes and files where ' +
+        'CI is set), always (all of its output) or never (the default)',
+    },
     { name: 'dry-run', summary: 'show what would be resolved, and what is wrong already; start nothing, ask no store' },
   ],
   positionals: [],
@@ -38,25 +52,37 @@ export const command: Command = {
     { note: 'a project’s env file', command: 'se run -f .env -- docker compose up' },
     { note: 'one variable, for once', command: 'se run -e GH_TOKEN=se://github/token -- gh pr list' },
     { note: 'all secrets of a project', command: "se run --env-from 'se://shop/prod/**' -- npm start" },
+    { note: 'no secret on the screen, nor in a recording', command: 'se run --mask -f .env -- npm start' },
     { note: 'what would happen', command: 'se run -f .env --dry-run -- npm start' },
   ],
   failureStatus: FAILED,
   async run(context) {
+    const asked = MASKS.find((when) => when === context.flags.value('mask')) ?? 'never'
+    const mask = asked === 'never' ? undefined : asked
+    if (mask !== undefined && process.platform === 'win32') throw maskUnsupported()
     const plan = planLaunch(launchRequest(context))
     const isDry = context.flags.has('dry-run')
     if (isDry) for (const line of await describe(plan)) context.stdout.write(line)
-    const refused = refuse(await (isDry ? foreseeProblems(plan) : resolveLaunch(plan, launchOptions(context))), context)
+    const options = { ...launchOptions(context), mask: mask !== undefined }
+    const refused = refuse(await (isDry ? foreseeProblems(plan) : resolveLaunch(plan, options)), context)
     if (refused !== undefined) return refused
     try {
       if (isDry) return check(plan)
       if (process.platform === 'win32') return unwrap(plan.launch.spawn())
-      unwrap(plan.launch.exec())
+      unwrap(mask === undefined ? plan.launch.exec() : plan.launch.supervise(launcherPath(), mask))
       return FAILED
     } catch (error) {
       report(error, context.stderr, command)
       return SecretsError.is(error) ? statusOf(error) : FAILED
     }
   },
+}
+
+function maskUnsupported(): SecretsError {
+  const hint = 'se run -- COMMAND | se redact masks what goes through a pipe'
+  return createError('SE_UNSUPPORTED', '--mask needs a terminal of its own for the command, which Windows has not', {
+    hint,
+  })
 }
 
 async function describe({ variables, groups }: LaunchPlan): Promise<string[]> {

@@ -1,0 +1,88 @@
+//! The parent that a command keeps while its output is masked or files of ours are there for it: native, with one
+//! thread, and otherwise not to be noticed.
+//!
+//! It becomes undumpable, forwards signals, stops and goes on with the command, and ends as the command ends. It is to be
+//! called in a program of our own that has one thread: it forks and goes on.
+
+mod child;
+mod descriptors;
+mod files;
+mod job;
+mod masked;
+mod memory;
+mod monitor;
+mod plan;
+mod pump;
+mod signals;
+mod terminal;
+
+use keychain_core::{Code, Error, Result, SecretBytes};
+
+pub use self::child::{Command, Ended, end_as};
+pub use self::files::PathFile;
+use self::job::Job;
+use self::masked::Masking;
+pub use self::plan::{MaskMode, Plan};
+use self::signals::Inherited;
+use crate::{MaskSet, Unmasked, UnmaskedReason};
+
+/// Runs the command as the plan says, and answers how it ended. End as it did with [`end_as`]. Where there is nothing to
+/// be done beside it, this process becomes the command.
+///
+/// `tell` hears, before the command starts, which values are not masked.
+///
+/// Failures, all before the command has started: those of `exec`; what keeps files from their places.
+pub fn supervise(plan: Plan, command: Command, tell: impl FnOnce(&Error)) -> Result<Ended> {
+    crate::harden();
+    descriptors::hold_places();
+    let Plan { mask, values, files } = plan;
+    let masking = mask.and_then(|mode| Masking::find(mode, &command));
+    let inherited = Inherited::capture();
+    if masking.is_none() && files.is_empty() {
+        inherited.restore();
+        return Err(crate::exec::execute(&command.arguments, &command.environment));
+    }
+    let files = files::place(&files)?;
+    let ended = match masking {
+        Some(masking) => masking.run(command, &inherited, || mask_set(values, tell)),
+        None => {
+            drop(values);
+            Job::start(command, &inherited).map(Job::run)
+        }
+    };
+    let removed = files.remove();
+    let ended = ended?;
+    removed.map(|()| ended)
+}
+
+/// Prepares the masker. The values are wiped then.
+fn mask_set(values: Vec<(String, SecretBytes)>, tell: impl FnOnce(&Error)) -> MaskSet {
+    let values_only: Vec<(String, &[u8])> = values.iter().map(|(id, value)| (id.clone(), value.as_bytes())).collect();
+    let (set, unmasked) = MaskSet::new(&values_only);
+    if !unmasked.is_empty() {
+        tell(&not_masked(&unmasked));
+    }
+    set
+}
+
+fn not_masked(unmasked: &[Unmasked]) -> Error {
+    let reasons = [
+        (UnmaskedReason::TooShort, "too short"),
+        (UnmaskedReason::TooCommon, "too common"),
+        (UnmaskedReason::TooLong, "too long"),
+    ];
+    let of = |reason| {
+        let mut ids: Vec<&str> =
+            unmasked.iter().filter(|one| one.reason == reason).map(|one| one.id.as_str()).collect();
+        ids.dedup();
+        ids.join(", ")
+    };
+    let parts = reasons.map(|(reason, text)| (of(reason), text));
+    let parts = parts.iter().filter(|(ids, _)| !ids.is_empty()).map(|(ids, text)| format!("{ids} ({text})"));
+    Error::new(Code::Unsupported, format!("not masked: {}", parts.collect::<Vec<_>>().join("; ")))
+        .with_hint("a value is masked from 8 bytes on, or from 5 when it is no word and no number, up to 1 MiB")
+}
+
+fn system_failure(what: &str) -> impl FnOnce(std::io::Error) -> Error {
+    move |error| Error::new(Code::Internal, format!("{what} failed: {error}")).with_source(error)
+}

@@ -1,0 +1,295 @@
+//! One direction of one stream: bytes from where the command writes to where it would have written, masked on the way.
+//! Or keys, from the person's terminal to the command's.
+//!
+//! Nothing here waits, and no more is read than can be kept: who writes faster than the reader reads is made to wait.
+
+use std::ffi::CString;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use std::time::Instant;
+
+use zeroize::Zeroize;
+
+use super::terminal::{duplicate, owned};
+use crate::{Masker, RELEASE_AFTER};
+
+/// What is read at once, and about what is written at once.
+const CHUNK_BYTES: usize = 64 << 10;
+/// What a pipe takes without waiting when it takes anything at all.
+const SURE_BYTES: usize = 4096;
+/// How often a pump goes on before the others have their turn.
+const ROUNDS: usize = 16;
+
+/// Where bytes go.
+pub(super) struct Sink {
+    fd: Rc<OwnedFd>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Ours alone, and non-blocking.
+    Own,
+    /// A socket, which is told not to wait with each call.
+    Socket,
+    /// Shared with others, for whom it must go on blocking: asked before each small write.
+    Shared,
+}
+
+impl Sink {
+    /// A descriptor of ours, which is non-blocking.
+    pub(super) fn own(fd: Rc<OwnedFd>) -> Self {
+        Self { fd, kind: Kind::Own }
+    }
+
+    /// A standard stream of this process. A pipe is opened anew, so that it can be non-blocking for us alone; a file is
+    /// not, since its position is shared with others.
+    pub(super) fn of_stream(stream: RawFd) -> io::Result<Self> {
+        let kind = file_kind(stream);
+        if kind == libc::S_IFIFO
+            && let Ok(path) = CString::new(format!("/dev/fd/{stream}"))
+        {
+            // SAFETY: the path ends in NUL; a descriptor that is answered is ours.
+            let fd = unsafe { owned(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC)) };
+            // Not everywhere is that a new descriptor: then it is as the old one, and may not be changed.
+            if let Ok(fd) = fd
+                && cfg!(target_os = "linux")
+            {
+                return Ok(Self::own(Rc::new(fd)));
+            }
+        }
+        let kind = if kind == libc::S_IFSOCK { Kind::Socket } else { Kind::Shared };
+        Ok(Self { fd: Rc::new(duplicate(stream)?), kind })
+    }
+
+    /// Writes what can be written without waiting.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let fd = self.fd.as_raw_fd();
+        let (start, len) = (bytes.as_ptr().cast(), bytes.len());
+        // SAFETY: the bytes are alive, and as many as is said.
+        let written = unsafe {
+            match self.kind {
+                Kind::Own => libc::write(fd, start, len),
+                Kind::Socket => libc::send(fd, start, len, libc::MSG_DONTWAIT),
+                Kind::Shared => {
+                    let mut ready = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+                    if libc::poll(&raw mut ready, 1, 0) == 0 {
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                    libc::write(fd, start, len.min(SURE_BYTES))
+                }
+            }
+        };
+        usize::try_from(written).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// The kind of file that is behind a descriptor, as in `st_mode`.
+pub(super) fn file_kind(fd: RawFd) -> libc::mode_t {
+    let mut facts = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the system writes a whole structure where it answers 0.
+    unsafe { if libc::fstat(fd, facts.as_mut_ptr()) == 0 { facts.assume_init().st_mode & libc::S_IFMT } else { 0 } }
+}
+
+/// One direction.
+pub(super) struct Pump {
+    /// None: it has ended, or nobody is left to read what comes.
+    source: Option<Rc<OwnedFd>>,
+    sink: Option<Sink>,
+    masker: Option<Masker>,
+    /// What was read, before it is masked.
+    input: Box<[u8]>,
+    /// What is to be written, from `written` on.
+    output: Vec<u8>,
+    written: usize,
+    last_input: Instant,
+    /// Whether what is held back since then was asked for already.
+    is_released: bool,
+    /// How much more may be read. None: without an end.
+    quota: Option<usize>,
+    is_paused: bool,
+    /// Whether there was nothing more to read the last time.
+    is_dry: bool,
+}
+
+impl Pump {
+    pub(super) fn new(source: Rc<OwnedFd>, sink: Sink, masker: Option<Masker>) -> Self {
+        Self {
+            source: Some(source),
+            sink: Some(sink),
+            masker,
+            input: vec![0; CHUNK_BYTES].into(),
+            output: Vec::with_capacity(2 * CHUNK_BYTES),
+            written: 0,
+            last_input: Instant::now(),
+            is_released: false,
+            quota: None,
+            is_paused: false,
+            is_dry: false,
+        }
+    }
+
+    /// What is waited for: the descriptor, and `POLLIN` or `POLLOUT`. None: nothing.
+    pub(super) fn waits_for(&self) -> Option<(RawFd, i16)> {
+        match (&self.sink, &self.source) {
+            (Some(sink), _) if self.is_waiting_for_reader() => Some((sink.fd.as_raw_fd(), libc::POLLOUT)),
+            (Some(_), Some(source)) if !self.is_paused && self.quota != Some(0) => {
+                Some((source.as_raw_fd(), libc::POLLIN))
+            }
+            _ => None,
+        }
+    }
+
+    /// When [`Pump::turn`] is to be called though nothing has come: what is held back is then let go.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let holds = self.masker.as_ref().is_some_and(|masker| masker.held() > 0);
+        (holds && !self.is_waiting_for_reader() && !self.is_released).then(|| self.last_input + RELEASE_AFTER)
+    }
+
+    /// Reads, masks and writes as long as that is possible without waiting, but not for ever.
+    pub(super) fn turn(&mut self) {
+        for _ in 0..ROUNDS {
+            self.write();
+            if self.is_waiting_for_reader() || self.is_paused || !self.read() {
+                return;
+            }
+        }
+    }
+
+    /// Lets go of what is held back, where the stream has been silent long enough.
+    pub(super) fn release(&mut self) {
+        if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            self.is_released = true;
+            if let Some(masker) = &mut self.masker {
+                masker.release(&mut self.output);
+            }
+            self.write();
+        }
+    }
+
+    /// Reads nothing for now, or goes on.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Reads at most so much more.
+    pub(super) fn set_quota(&mut self, bytes: usize) {
+        self.quota = Some(bytes);
+        self.is_dry = false;
+    }
+
+    /// Reads to the end again.
+    pub(super) fn lift_quota(&mut self) {
+        self.quota = None;
+    }
+
+    /// How much there is to be read now.
+    pub(super) fn readable(&self) -> usize {
+        let mut len: libc::c_int = 0;
+        if let Some(source) = &self.source {
+            // SAFETY: FIONREAD writes one int.
+            unsafe { libc::ioctl(source.as_raw_fd(), libc::FIONREAD, &raw mut len) };
+        }
+        usize::try_from(len).unwrap_or(0)
+    }
+
+    /// Whether all that there was, or may be read, has been written.
+    pub(super) fn has_caught_up(&self) -> bool {
+        !self.is_waiting_for_reader() && (self.source.is_none() || self.is_dry || self.quota == Some(0))
+    }
+
+    /// The descriptors that it uses.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let source = self.source.iter().map(|source| source.as_raw_fd());
+        source.chain(self.sink.iter().map(|sink| sink.fd.as_raw_fd()))
+    }
+
+    /// Whether nothing will come any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.sink.is_none() || (self.source.is_none() && !self.is_waiting_for_reader())
+    }
+
+    /// Reads no more, and gives out what is held back.
+    pub(super) fn finish(&mut self) {
+        self.source = None;
+        if let Some(masker) = &mut self.masker {
+            masker.finish(&mut self.output);
+        }
+        self.write();
+    }
+
+    fn is_waiting_for_reader(&self) -> bool {
+        self.written < self.output.len()
+    }
+
+    /// Reads once. False: there was nothing, or there never will be.
+    fn read(&mut self) -> bool {
+        let Some(source) = &self.source else { return false };
+        let most = self.quota.unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+        if most == 0 {
+            return false;
+        }
+        // SAFETY: the input has at least as many bytes as is said.
+        let len = unsafe { libc::read(source.as_raw_fd(), self.input.as_mut_ptr().cast(), most) };
+        let len = match usize::try_from(len) {
+            Ok(len) => len,
+            Err(_) => match io::Error::last_os_error().kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.is_dry = true;
+                    return false;
+                }
+                io::ErrorKind::Interrupted => return true,
+                // How Linux says that nobody holds a terminal any more.
+                _ => 0,
+            },
+        };
+        if len == 0 {
+            self.finish();
+            return false;
+        }
+        self.quota = self.quota.map(|quota| quota - len);
+        self.is_dry = false;
+        match &mut self.masker {
+            Some(masker) => {
+                masker.push(&self.input[..len], &mut self.output);
+                self.last_input = Instant::now();
+                self.is_released = false;
+            }
+            None => self.output.extend_from_slice(&self.input[..len]),
+        }
+        true
+    }
+
+    /// Writes what can be written. A reader that has gone is not waited for: whoever writes is to find out.
+    fn write(&mut self) {
+        while self.is_waiting_for_reader() {
+            let Some(sink) = &self.sink else { break };
+            match sink.write(&self.output[self.written..]) {
+                Ok(len) => self.written += len,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return,
+                    io::ErrorKind::Interrupted => {}
+                    _ => {
+                        self.source = None;
+                        self.sink = None;
+                    }
+                },
+            }
+        }
+        if self.masker.is_none() {
+            // Keys may be a passphrase.
+            self.output.zeroize();
+        }
+        self.output.clear();
+        self.written = 0;
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.input.zeroize();
+        self.output.zeroize();
+    }
+}

@@ -1,0 +1,243 @@
+//! The terminal of the person, and the one that the command gets instead.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+
+use libc::{c_int, pid_t, termios, winsize};
+
+/// The terminal of the person: this process's controlling terminal, else the first standard stream that is one. Gets its
+/// settings back when it is dropped.
+pub(super) struct UserTerminal {
+    fd: Rc<OwnedFd>,
+    is_controlling: bool,
+    /// What it gets back. None: it has it.
+    before: Option<termios>,
+}
+
+impl UserTerminal {
+    /// Finds it, and opens it for us alone: what is non-blocking for us stays as it is for everybody else.
+    pub(super) fn find() -> Option<Self> {
+        if let Ok(fd) = open(c"/dev/tty", libc::O_RDWR | libc::O_NONBLOCK) {
+            return Some(Self { fd: Rc::new(fd), is_controlling: true, before: None });
+        }
+        let stream = (0..3).find(|fd| is_terminal(*fd))?;
+        let mut path = [0; 256];
+        // SAFETY: the path has the length that is said, and is terminated where 0 is answered.
+        let fd = unsafe {
+            match libc::ttyname_r(stream, path.as_mut_ptr(), path.len()) {
+                0 => open(CStr::from_ptr(path.as_ptr()), libc::O_RDWR | libc::O_NONBLOCK),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
+        };
+        let fd = fd.or_else(|_| duplicate(stream)).ok()?;
+        Some(Self { fd: Rc::new(fd), is_controlling: false, before: None })
+    }
+
+    /// Whether a standard stream is this terminal.
+    pub(super) fn is(&self, stream: RawFd) -> bool {
+        if !is_terminal(stream) {
+            return false;
+        }
+        match self.is_controlling {
+            // Only of the controlling terminal can a process ask for the foreground group.
+            true => foreground_group(stream).is_some(),
+            false => device(stream) == device(self.fd.as_raw_fd()),
+        }
+    }
+
+    pub(super) fn fd(&self) -> &Rc<OwnedFd> {
+        &self.fd
+    }
+
+    /// Whether this process may read from it and change it. Of a terminal that controls nobody's group, anybody may.
+    pub(super) fn is_ours(&self) -> bool {
+        // SAFETY: getpgrp cannot fail.
+        !self.is_controlling || foreground_group(self.fd.as_raw_fd()) == Some(unsafe { libc::getpgrp() })
+    }
+
+    /// Whether it controls this process's session.
+    pub(super) fn is_controlling(&self) -> bool {
+        self.is_controlling
+    }
+
+    /// Its settings now, or as they were before it was made raw.
+    pub(super) fn settings(&self) -> io::Result<termios> {
+        self.before.map_or_else(|| settings(self.fd.as_raw_fd()), Ok)
+    }
+
+    pub(super) fn size(&self) -> Option<winsize> {
+        let mut size = MaybeUninit::zeroed();
+        // SAFETY: the system writes one winsize.
+        let status = unsafe { libc::ioctl(self.fd.as_raw_fd(), libc::TIOCGWINSZ, size.as_mut_ptr()) };
+        // SAFETY: a zeroed winsize is valid, and so is a written one.
+        (status == 0).then(|| unsafe { size.assume_init() })
+    }
+
+    /// Has every byte come through as it is: the command's own terminal does with it what a terminal does.
+    pub(super) fn make_raw(&mut self) {
+        if self.before.is_some() {
+            return;
+        }
+        if let Ok(now) = settings(self.fd.as_raw_fd()) {
+            set(self.fd.as_raw_fd(), &raw_of(&now));
+            self.before = Some(now);
+        }
+    }
+
+    /// Gives it its settings back, where it is ours: else somebody else has set it for another program.
+    pub(super) fn give_back(&mut self) {
+        if let Some(before) = self.before.take().filter(|_| self.is_ours()) {
+            set(self.fd.as_raw_fd(), &before);
+        }
+    }
+}
+
+impl Drop for UserTerminal {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Gives a terminal the settings that it had before [`UserTerminal::make_raw`], in place of a process that was killed.
+/// Whoever has set it otherwise since then is not disturbed.
+pub(super) fn give_back_for_another(fd: RawFd, before: &termios) {
+    let raw = raw_of(before);
+    let is_raw = |now: &termios| {
+        (now.c_iflag, now.c_oflag, now.c_lflag, now.c_cflag) == (raw.c_iflag, raw.c_oflag, raw.c_lflag, raw.c_cflag)
+    };
+    if settings(fd).is_ok_and(|now| is_raw(&now)) {
+        set(fd, before);
+    }
+}
+
+fn raw_of(settings: &termios) -> termios {
+    let mut raw = *settings;
+    // SAFETY: changes the local.
+    unsafe { libc::cfmakeraw(&raw mut raw) };
+    raw.c_cflag = settings.c_cflag;
+    raw.c_cc[libc::VMIN] = 1;
+    raw.c_cc[libc::VTIME] = 0;
+    raw
+}
+
+fn settings(fd: RawFd) -> io::Result<termios> {
+    let mut settings = MaybeUninit::zeroed();
+    // SAFETY: the system writes one termios where it answers 0.
+    unsafe {
+        match libc::tcgetattr(fd, settings.as_mut_ptr()) {
+            0 => Ok(settings.assume_init()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Without waiting for output: what is written already was processed as it was written. A terminal that has gone needs
+/// no settings.
+fn set(fd: RawFd, settings: &termios) {
+    // SAFETY: reads one termios.
+    while unsafe { libc::tcsetattr(fd, libc::TCSANOW, settings) } < 0
+        && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+    {}
+}
+
+/// The command's terminal.
+pub(super) struct Pty {
+    /// Our end.
+    pub(super) master: OwnedFd,
+    /// The command's end.
+    pub(super) slave: OwnedFd,
+}
+
+impl Pty {
+    /// Makes one that looks like the other.
+    pub(super) fn like(terminal: &UserTerminal) -> io::Result<Self> {
+        let pty = Self::open()?;
+        if let Ok(settings) = terminal.settings() {
+            set(pty.slave.as_raw_fd(), &settings);
+        }
+        if let Some(size) = terminal.size() {
+            set_size(pty.master.as_raw_fd(), &size);
+        }
+        super::signals::set_nonblocking(pty.master.as_raw_fd());
+        Ok(pty)
+    }
+
+    fn open() -> io::Result<Self> {
+        // SAFETY: a descriptor that is answered is ours; the name is read before the next call.
+        unsafe {
+            let master = owned(libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY))?;
+            libc::fcntl(master.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC);
+            if libc::grantpt(master.as_raw_fd()) != 0 || libc::unlockpt(master.as_raw_fd()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let name = libc::ptsname(master.as_raw_fd());
+            if name.is_null() {
+                return Err(io::Error::last_os_error());
+            }
+            let slave = open(CStr::from_ptr(name), libc::O_RDWR)?;
+            Ok(Self { master, slave })
+        }
+    }
+}
+
+/// Gives a terminal a size; what runs in its foreground is told by the system.
+pub(super) fn set_size(fd: RawFd, size: &winsize) {
+    // SAFETY: reads one winsize.
+    unsafe { libc::ioctl(fd, libc::TIOCSWINSZ, std::ptr::from_ref(size)) };
+}
+
+/// Begins a session with this terminal.
+pub(super) fn begin_session(fd: RawFd) -> io::Result<()> {
+    // SAFETY: both calls take integers.
+    match unsafe { libc::setsid() < 0 || libc::ioctl(fd, libc::TIOCSCTTY as _, 0) < 0 } {
+        false => Ok(()),
+        true => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Puts a group in the foreground of its terminal.
+pub(super) fn set_foreground(fd: RawFd, group: pid_t) {
+    // SAFETY: tcsetpgrp takes integers. A group that has gone needs no terminal.
+    unsafe { libc::tcsetpgrp(fd, group) };
+}
+
+fn foreground_group(fd: RawFd) -> Option<pid_t> {
+    // SAFETY: tcgetpgrp takes an integer.
+    Some(unsafe { libc::tcgetpgrp(fd) }).filter(|group| *group >= 0)
+}
+
+pub(super) fn is_terminal(fd: RawFd) -> bool {
+    // SAFETY: isatty takes an integer.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
+fn device(fd: RawFd) -> Option<libc::dev_t> {
+    let mut facts = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the system writes a whole structure where it answers 0.
+    unsafe { (libc::fstat(fd, facts.as_mut_ptr()) == 0).then(|| facts.assume_init().st_rdev) }
+}
+
+/// Opens a terminal, which does not become the controlling one.
+fn open(path: &CStr, flags: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the path ends in NUL; a descriptor that is answered is ours.
+    unsafe { owned(libc::open(path.as_ptr(), flags | libc::O_NOCTTY | libc::O_CLOEXEC)) }
+}
+
+/// Another number for the same descriptor, closed by an exec.
+pub(super) fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl takes integers; a descriptor that is answered is ours.
+    unsafe { owned(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3)) }
+}
+
+/// # Safety
+/// The descriptor, where it is one, belongs to nobody else.
+pub(super) unsafe fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    match fd {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: the caller says so.
+        fd => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+    }
+}
