@@ -8,7 +8,7 @@ use keychain_core::{Code, Error, Result};
 use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
-use process_core::{EditFile, Environment, Format, MAX_VARIABLE_BYTES, Mode, Problem};
+use process_core::{EditFile, Environment, FileRequest, Format, MAX_VARIABLE_BYTES, Mode, Problem};
 
 use crate::metadata::Metadata;
 use crate::outcome::Outcome;
@@ -39,6 +39,42 @@ pub struct LaunchProblem {
     pub details: HashMap<String, String>,
 }
 
+/// What a file is to be like.
+#[napi(object, object_to_js = false)]
+pub struct FileOptions {
+    /// Where it is to be. Without it the file is in memory, and has no name.
+    pub path: Option<String>,
+    /// Read and write bits.
+    pub mode: u32,
+    /// Whom it is given to: `user` or `user:group`, each a name or a number.
+    pub owner: Option<String>,
+}
+
+impl From<FileOptions> for FileRequest {
+    fn from(options: FileOptions) -> Self {
+        Self { path: options.path.map(PathBuf::from), mode: options.mode, owner: options.owner }
+    }
+}
+
+/// All that keeps a file from being made, as far as that is known without its value.
+#[napi(ts_return_type = "Outcome<null>[]")]
+pub fn file_problems(options: FileOptions) -> Vec<Outcome<()>> {
+    FileRequest::from(options).problems().into_iter().map(|problem| Outcome::of(|| Err(problem))).collect()
+}
+
+/// Removes the files that killed processes left, as the records in this folder tell.
+#[napi(ts_return_type = "Outcome<null>")]
+pub fn sweep_files(records: String) -> Outcome<()> {
+    Outcome::of(|| {
+        #[cfg(unix)]
+        process_core::sweep(&PathBuf::from(&records))
+            .map_err(|error| Error::new(Code::OutputFailure, format!("{records} cannot be read")).with_source(error))?;
+        #[cfg(windows)]
+        drop(records);
+        Ok(())
+    })
+}
+
 /// A command to be: the last arguments of this process, its environment, and what it inherited.
 #[napi]
 pub struct Launch {
@@ -52,6 +88,43 @@ struct Parts {
     descriptors: process_core::Descriptors,
     #[cfg(unix)]
     plan: process_core::supervise::Plan,
+    #[cfg(target_os = "linux")]
+    memory_files: Vec<process_core::MemoryFile>,
+}
+
+impl Parts {
+    /// Puts a value into a file, and the path of that into the variable at this place.
+    #[cfg(unix)]
+    fn bind_file(&mut self, index: usize, value: &[u8], request: FileRequest, records: PathBuf) -> Result<()> {
+        let access = process_core::Access::new(request.mode, request.owner.as_deref())?;
+        if let Some(path) = request.path {
+            self.environment.bind(index, path.as_os_str().as_encoded_bytes());
+            let value = keychain_core::SecretBytes::copy_from(value);
+            self.plan.files.push(process_core::PathFile { path, access, value });
+            self.plan.records = records;
+            return Ok(());
+        }
+        self.bind_memory_file(index, value, access)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn bind_memory_file(&mut self, index: usize, value: &[u8], access: process_core::Access) -> Result<()> {
+        let file = process_core::MemoryFile::create(value, access)?;
+        self.environment.bind(index, file.path(std::process::id()).as_bytes());
+        self.descriptors.keep(file.descriptor());
+        self.memory_files.push(file);
+        Ok(())
+    }
+
+    #[cfg(all(unix, not(target_os = "linux")))]
+    fn bind_memory_file(&mut self, _index: usize, _value: &[u8], _access: process_core::Access) -> Result<()> {
+        Err(FileRequest::unsupported())
+    }
+
+    #[cfg(windows)]
+    fn bind_file(&mut self, _index: usize, _value: &[u8], _request: FileRequest, _records: PathBuf) -> Result<()> {
+        Err(FileRequest::unsupported())
+    }
 }
 
 impl Launch {
@@ -77,6 +150,8 @@ pub fn capture_launch(words: u32) -> Outcome<Launch> {
             })?,
             #[cfg(unix)]
             plan: process_core::supervise::Plan::default(),
+            #[cfg(target_os = "linux")]
+            memory_files: Vec::new(),
         };
         Ok(Launch { parts: Mutex::new(parts) })
     })
@@ -120,6 +195,15 @@ impl Launch {
     #[napi(ts_return_type = "Outcome<null>")]
     pub fn bind(&self, index: u32, value: &SecretHandle) -> Outcome<()> {
         Outcome::of(|| value.with(|value| self.parts().environment.bind(index as usize, value)))
+    }
+
+    /// Puts a value into a file for the command, and the file's path into the variable at this place of `references`. A
+    /// file with a path of its own appears when a parent of ours starts the command, and is noted in the folder `records`.
+    #[napi(ts_return_type = "Outcome<null>")]
+    pub fn bind_file(&self, index: u32, value: &SecretHandle, options: FileOptions, records: String) -> Outcome<()> {
+        Outcome::of(|| {
+            value.with(|value| self.parts().bind_file(index as usize, value, options.into(), records.into()))?
+        })
     }
 
     /// All that keeps the variables from being given to the command.
@@ -178,7 +262,8 @@ impl Launch {
         })
     }
 
-    /// Becomes the launcher at this path, which runs the command below it and masks what it writes: `auto` or `always`.
+    /// Becomes the launcher at this path, which runs the command below it, puts files at their paths before and removes
+    /// them after, and masks what it writes: `auto` or `always`.
     /// Returns only when that failed. Not on Windows.
     #[napi(ts_return_type = "Outcome<null>")]
     pub fn supervise(
@@ -232,13 +317,13 @@ impl From<Problem> for LaunchProblem {
             Problem::Nul { name } => Self {
                 code: Code::ValueHasNul.as_str().into(),
                 message: format!("{name}: the value holds a zero byte, which a variable cannot carry"),
-                hint: "write it to a file: se get --output FILE".into(),
+                hint: "give it to a command as a file: se run --file NAME=REF".into(),
                 details: facts(&[("variable", name)]),
             },
             Problem::TooLong { name, bytes } => Self {
                 code: Code::ValueTooLarge.as_str().into(),
                 message: format!("{name}: the variable has {bytes} bytes, and the system takes {MAX_VARIABLE_BYTES}"),
-                hint: "write it to a file: se get --output FILE".into(),
+                hint: "give it to a command as a file: se run --file NAME=REF".into(),
                 details: facts(&[
                     ("variable", name),
                     ("bytes", bytes.to_string()),

@@ -13,6 +13,17 @@ fn main() -> ExitCode {
     match words.next() {
         #[cfg(unix)]
         Some(word) if word == "__supervise" => supervise::run(words),
+        #[cfg(unix)]
+        Some(word) if word == process_core::supervise::WATCH => watch(words.next()),
+        _ => ExitCode::from(FAILED),
+    }
+}
+
+/// Outlives the parent of a command, to remove its files. Nobody is there to be told of a failure.
+#[cfg(unix)]
+fn watch(record: Option<std::ffi::OsString>) -> ExitCode {
+    match record.map(|record| process_core::watch(record.as_ref())) {
+        Some(Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::from(FAILED),
     }
 }

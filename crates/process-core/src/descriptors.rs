@@ -53,11 +53,17 @@ impl Descriptors {
         Ok(Self { kept: inherited(&open, &parent_holds).map(|one| (one.fd, one.status)).collect() })
     }
 
+    /// Lets the command have one more, as it is now. It must stay open until then.
+    pub fn keep(&mut self, fd: c_int) {
+        // SAFETY: fcntl with integers.
+        self.kept.push((fd, unsafe { libc::fcntl(fd, libc::F_GETFL) }));
+    }
+
     /// These, and one of ours.
     pub(crate) fn and(&self, one: &OwnedFd) -> Self {
-        // SAFETY: fcntl with integers.
-        let status = unsafe { libc::fcntl(one.as_raw_fd(), libc::F_GETFL) };
-        Self { kept: [&self.kept[..], &[(one.as_raw_fd(), status)]].concat() }
+        let mut all = Self { kept: self.kept.clone() };
+        all.keep(one.as_raw_fd());
+        all
     }
 
     /// Readies all descriptors for an exec: those that are kept lose the mark and get their status flags back, all

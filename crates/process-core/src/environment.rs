@@ -92,8 +92,8 @@ impl Entry {
     }
 }
 
-/// The variables of a command to be. Prints as a count.
-pub struct Environment(Vec<Entry>);
+/// The variables of a command to be, and the process that they were read in. Prints as a count.
+pub struct Environment(Vec<Entry>, u32);
 
 impl Environment {
     /// The environment that this process was started with, without the variables that only concern se itself: those
@@ -104,7 +104,29 @@ impl Environment {
 
     pub(crate) fn from_strings(strings: Vec<Vec<u8>>) -> Self {
         let entries = strings.into_iter().map(Entry::found);
-        Self(entries.filter(|entry| !entry.name().is_some_and(is_passphrase)).collect())
+        Self(entries.filter(|entry| !entry.name().is_some_and(is_passphrase)).collect(), std::process::id())
+    }
+
+    /// These variables for a process that has inherited the descriptors of the one that they were read in: what was named
+    /// there by `/proc/PID/fd/N` is this one's. None: nothing was.
+    #[cfg(unix)]
+    pub(crate) fn moved_to(&self, process: u32) -> Option<Self> {
+        let left = format!("/proc/{}/fd/", self.1);
+        let descriptor_of = |entry: &Entry| {
+            let number = entry.value().strip_prefix(left.as_bytes())?;
+            std::str::from_utf8(number).ok()?.parse::<u32>().ok()
+        };
+        if process == self.1 || !self.0.iter().any(|entry| descriptor_of(entry).is_some()) {
+            return None;
+        }
+        let moved = self.0.iter().map(|entry| match (entry.name(), descriptor_of(entry)) {
+            (Some(name), Some(number)) => Entry::changed(name, format!("/proc/{process}/fd/{number}").as_bytes()),
+            _ => match entry {
+                Entry::Found(bytes) => Entry::Found(bytes.clone()),
+                Entry::Changed(bytes) => Entry::Changed(SecretBytes::copy_from(bytes.as_bytes())),
+            },
+        });
+        Some(Self(moved.collect(), process))
     }
 
     /// The variables whose value begins with `se://`, in order, duplicates included.
@@ -328,6 +350,26 @@ mod tests {
             all.set(&format!("A{index}"), &vec![b'x'; 120_000]);
         }
         assert!(matches!(all.problems(&[])[..], [Problem::TotalTooLong { bytes, limit }] if bytes > limit));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn descriptors_of_the_process_that_is_left_are_those_of_the_next() {
+        let own = std::process::id();
+        let path = format!("/proc/{own}/fd/");
+        let strings = [
+            format!("A={path}3"),
+            format!("B={path}x"),
+            format!("C={path}3/x"),
+            format!("D=x{path}3"),
+            "E=/proc/1/fd/3".into(),
+        ];
+        let all = Environment::from_strings(strings.iter().map(|text| text.clone().into_bytes()).collect());
+        assert!(all.moved_to(own).is_none());
+        let mut expected: Vec<_> = strings.map(String::into_bytes).into();
+        expected[0] = b"A=/proc/9/fd/3".to_vec();
+        assert_eq!(entries(&all.moved_to(9).unwrap()), expected);
+        assert!(environment(&[b"A=/proc/1/fd/3"]).moved_to(9).is_none());
     }
 
     #[test]

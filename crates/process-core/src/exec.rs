@@ -72,7 +72,8 @@ pub(crate) fn execute(arguments: &[Vec<u8>], environment: &Environment) -> Error
     // Arguments come from C strings, so none holds a NUL.
     let terminated: Vec<Vec<u8>> = arguments.iter().map(|argument| [argument, &b"\0"[..]].concat()).collect();
     let argv = pointers(terminated.iter().map(Vec::as_slice));
-    let envp = pointers(environment.terminated());
+    let moved = environment.moved_to(std::process::id());
+    let envp = pointers(moved.as_ref().unwrap_or(environment).terminated());
     let result = search(command, environment, |path| {
         let error = execve(path, &argv, &envp);
         if error.raw_os_error() != Some(libc::ENOEXEC) || !is_text(path) {

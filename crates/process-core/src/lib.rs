@@ -27,6 +27,7 @@ mod program;
 mod prompt;
 mod redact;
 mod render;
+mod secret_file;
 #[cfg(unix)]
 mod socket;
 #[cfg(windows)]
@@ -59,6 +60,11 @@ pub use program::{Program, program_of};
 pub use prompt::prompt;
 pub use redact::redact_stream;
 pub use render::{Format, render};
+pub use secret_file::FileRequest;
+#[cfg(target_os = "linux")]
+pub use secret_file::MemoryFile;
+#[cfg(unix)]
+pub use secret_file::{Access, PathFile, PlacedFiles, WatcherProgram, sweep, watch};
 #[cfg(unix)]
 pub use socket::{Address, Found, MAX_ADDRESS_BYTES, Refusal, connect, listen, probe};
 #[cfg(windows)]

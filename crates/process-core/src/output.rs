@@ -32,7 +32,7 @@ pub(crate) fn write_error(fd: i32, error: io::Error) -> Error {
 }
 
 /// The system's words for a failure, without its number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

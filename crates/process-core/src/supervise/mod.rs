@@ -19,7 +19,7 @@ mod terminal;
 use keychain_core::{Code, Error, Result, SecretBytes};
 
 pub use self::child::{Command, Ended, end_as};
-pub use self::files::PathFile;
+pub use self::files::WATCH;
 use self::job::Job;
 use self::masked::Masking;
 pub use self::plan::{MaskMode, Plan};
@@ -31,32 +31,34 @@ use crate::{MaskSet, Unmasked, UnmaskedReason};
 ///
 /// `tell` hears, before the command starts, which values are not masked.
 ///
-/// Failures, all before the command has started: those of `exec`; what keeps files from their places.
-pub fn supervise(plan: Plan, command: Command, tell: impl FnOnce(&Error)) -> Result<Ended> {
+/// Failures, all before the command has started: those of `exec`; what keeps files from their places. What keeps them
+/// from being removed is told to `tell` as well, and changes no status.
+pub fn supervise(plan: Plan, command: Command, tell: impl Fn(&Error)) -> Result<Ended> {
     crate::harden();
     descriptors::hold_places();
-    let Plan { mask, values, files } = plan;
+    let Plan { mask, values, files, records } = plan;
     let masking = mask.and_then(|mode| Masking::find(mode, &command));
     let inherited = Inherited::capture();
     if masking.is_none() && files.is_empty() {
         inherited.restore();
         return Err(crate::exec::execute(&command.arguments, &command.environment));
     }
-    let files = files::place(&files)?;
+    let files = files::place(&files, &records)?;
     let ended = match masking {
-        Some(masking) => masking.run(command, &inherited, || mask_set(values, tell)),
+        Some(masking) => masking.run(command, &inherited, || mask_set(values, &tell)),
         None => {
             drop(values);
             Job::start(command, &inherited).map(Job::run)
         }
     };
-    let removed = files.remove();
-    let ended = ended?;
-    removed.map(|()| ended)
+    if let Err(error) = files.remove() {
+        tell(&error);
+    }
+    ended
 }
 
 /// Prepares the masker. The values are wiped then.
-fn mask_set(values: Vec<(String, SecretBytes)>, tell: impl FnOnce(&Error)) -> MaskSet {
+fn mask_set(values: Vec<(String, SecretBytes)>, tell: impl Fn(&Error)) -> MaskSet {
     let values_only: Vec<(String, &[u8])> = values.iter().map(|(id, value)| (id.clone(), value.as_bytes())).collect();
     let (set, unmasked) = MaskSet::new(&values_only);
     if !unmasked.is_empty() {

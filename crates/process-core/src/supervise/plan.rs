@@ -6,14 +6,18 @@
 //! whole or not at all.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use keychain_core::{Code, Error, Result, SecretBytes};
 
-use super::files::PathFile;
+use super::files;
+use crate::secret_file::PathFile;
 
 const MAGIC: [u8; 8] = *b"se-plan1";
 
@@ -35,6 +39,8 @@ pub struct Plan {
     pub values: Vec<(String, SecretBytes)>,
     /// Files that are there while the command runs.
     pub files: Vec<PathFile>,
+    /// The folder where these files are noted, for those who remove them after a crash.
+    pub records: PathBuf,
 }
 
 #[derive(Clone, Copy)]
@@ -43,6 +49,7 @@ enum Tag {
     Mask = 1,
     Value = 2,
     File = 3,
+    Records = 4,
 }
 
 impl Plan {
@@ -88,7 +95,10 @@ impl Plan {
             parts.record(Tag::Value, vec![Cow::Borrowed(id.as_bytes()), Cow::Borrowed(value.as_bytes())]);
         }
         for file in &self.files {
-            parts.record(Tag::File, file.fields());
+            parts.record(Tag::File, files::fields(file));
+        }
+        if !self.files.is_empty() {
+            parts.record(Tag::Records, vec![Cow::Borrowed(self.records.as_os_str().as_bytes())]);
         }
         let len: usize = parts.0[1..].iter().map(|part| part.len()).sum();
         parts.0.insert(1, Cow::Owned((len as u64).to_le_bytes().into()));
@@ -110,7 +120,8 @@ impl Plan {
                     let id = String::from_utf8(fields.field()?.to_vec()).ok()?;
                     plan.values.push((id, SecretBytes::copy_from(fields.field()?)));
                 }
-                tag if tag == Tag::File as u8 => plan.files.push(PathFile::from_fields(&mut fields)?),
+                tag if tag == Tag::File as u8 => plan.files.push(files::from_fields(&mut fields)?),
+                tag if tag == Tag::Records as u8 => plan.records = PathBuf::from(OsStr::from_bytes(fields.field()?)),
                 _ => return None,
             }
             if !fields.0.is_empty() {
@@ -257,6 +268,7 @@ mod tests {
     use std::os::fd::IntoRawFd;
 
     use super::*;
+    use crate::secret_file::Access;
 
     fn plan() -> Plan {
         Plan {
@@ -266,7 +278,12 @@ mod tests {
                 ("app/empty".into(), SecretBytes::copy_from(b"")),
                 ("app/long".into(), SecretBytes::copy_from(&vec![7; 200_000])),
             ],
-            files: Vec::new(),
+            files: vec![PathFile {
+                path: "/run/key".into(),
+                access: Access::new(0o640, Some("1000:2000")).unwrap_or(Access::new(0o640, None).unwrap()),
+                value: SecretBytes::copy_from(b"\x07\0"),
+            }],
+            records: "/run/records".into(),
         }
     }
 
@@ -280,6 +297,9 @@ mod tests {
         for ((id, value), (sent_id, sent)) in read.values.iter().zip(&sent) {
             assert_eq!((id, value.as_bytes()), (sent_id, sent.as_bytes()));
         }
+        let ([file], [sent]) = (&read.files[..], &plan().files[..]) else { panic!("one file") };
+        assert_eq!((&file.path, file.access, file.value.as_bytes()), (&sent.path, sent.access, sent.value.as_bytes()));
+        assert_eq!(read.records, plan().records);
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! Where a file may be put: in a folder in memory that nobody can play tricks in.
+
+use std::ffi::{CString, OsStr};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use keychain_core::{Code, Error, Result};
+
+use super::Access;
+use crate::output::{file_error, reason};
+
+/// A folder, opened, and a name in it. What is done with it stays in this folder, whatever happens to its path.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) folder: File,
+    pub(super) name: CString,
+}
+
+impl Place {
+    /// Opens the folder of an absolute path. Not there, or not permitted → as [`file_error`] says.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(no_file(path)) };
+        let name = CString::new(name.as_bytes()).map_err(|_| no_file(path))?;
+        // Neither to read nor to write: to do so with what is in it needs the right to that alone.
+        let flags = libc::O_DIRECTORY | if cfg!(target_os = "linux") { O_PATH } else { 0 };
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(folder);
+        Ok(Self { folder: opened.map_err(|error| file_error("opened", folder, error))?, name })
+    }
+
+    /// All that keeps a file with this access from being put here.
+    pub(super) fn problems(&self, path: &Path, access: &Access) -> Vec<Error> {
+        let folder = path.parent().unwrap_or(path);
+        let shown = folder.display();
+        let mut problems = Vec::new();
+        let mut wrong = |code, message: String, hint: String| {
+            problems.push(Error::new(code, message).with_hint(hint).with_detail("path", path.display()));
+        };
+        if !is_in_memory(&self.folder, folder) {
+            wrong(Code::InvalidOption, format!("{shown} is on a disk, where a secret would leave traces"), elsewhere());
+        }
+        match self.folder.metadata() {
+            Ok(facts) if facts.mode() & 0o1002 == 0o002 => wrong(
+                Code::LaxMode,
+                format!("everybody may replace files in {shown}"),
+                "give the path of a folder that others may not write to".into(),
+            ),
+            Ok(facts) if !access.trusts(facts.uid()) => wrong(
+                Code::LaxMode,
+                format!("{shown} belongs to another user, who may replace files in it"),
+                "give the path of a folder of yours".into(),
+            ),
+            _ => {}
+        }
+        if let Err(error) = self.may_write() {
+            let text = format!("{shown} cannot be written to: {}", reason(&error));
+            wrong(Code::AccessDenied, text, elsewhere());
+        }
+        if self.is_taken() {
+            wrong(Code::Exists, format!("{} is there already", path.display()), ANOTHER.into());
+        }
+        problems
+    }
+
+    fn may_write(&self) -> io::Result<()> {
+        // SAFETY: an open descriptor and a text that ends in NUL.
+        match unsafe { libc::faccessat(self.folder.as_raw_fd(), c".".as_ptr(), libc::W_OK | libc::X_OK, 0) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    fn is_taken(&self) -> bool {
+        let mut facts = std::mem::MaybeUninit::<libc::stat>::uninit();
+        let (folder, name) = (self.folder.as_raw_fd(), self.name.as_ptr());
+        // SAFETY: an open descriptor, a text that ends in NUL, and room for what is written.
+        unsafe { libc::fstatat(folder, name, facts.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW) == 0 }
+    }
+}
+
+/// What to do about a path that is taken.
+const ANOTHER: &str = "a secret never replaces a file: remove it, or give another path";
+
+#[cfg(target_os = "linux")]
+const O_PATH: libc::c_int = libc::O_PATH;
+#[cfg(not(target_os = "linux"))]
+const O_PATH: libc::c_int = 0;
+
+/// The error for a path that is taken.
+pub(super) fn taken(path: &Path) -> Error {
+    Error::new(Code::Exists, format!("{} is there already", path.display()))
+        .with_hint(ANOTHER)
+        .with_detail("path", path.display())
+}
+
+fn no_file(path: &Path) -> Error {
+    Error::new(Code::InvalidOption, format!("{} names no file", path.display())).with_detail("path", path.display())
+}
+
+/// Whether what a descriptor refers to is in memory: on tmpfs or ramfs (linux/magic.h).
+#[cfg(target_os = "linux")]
+fn is_in_memory(folder: &File, _path: &Path) -> bool {
+    let mut facts = std::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: an open descriptor; fstatfs writes a whole structure where it answers 0.
+    unsafe {
+        libc::fstatfs(folder.as_raw_fd(), facts.as_mut_ptr()) == 0
+            && matches!(facts.assume_init().f_type, 0x0102_1994 | 0x8584_58f6)
+    }
+}
+
+/// The other systems mount nothing in memory by themselves. What comes closest is the user's own temporary folder: on the
+/// disk (encrypted where FileVault is on), for nobody else, and emptied by the system. docs/files.md says so.
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_folder: &File, path: &Path) -> bool {
+    let own = std::env::temp_dir().canonicalize();
+    let private = |folder: &Path| std::fs::metadata(folder).is_ok_and(|facts| facts.mode() & 0o077 == 0);
+    let (Ok(own), Ok(path)) = (own, path.canonicalize()) else { return false };
+    private(&own) && path.starts_with(own)
+}
+
+/// Where a file may be put instead.
+fn elsewhere() -> String {
+    let folders = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).into_iter();
+    let all = folders.chain([PathBuf::from(OsStr::new("/dev/shm")), PathBuf::from("/run")]);
+    let fits = |folder: &PathBuf| {
+        let Ok(place) = folder.is_absolute().then(|| Place::open(&folder.join("x"))).transpose() else { return false };
+        place.is_some_and(|place| is_in_memory(&place.folder, folder) && place.may_write().is_ok())
+    };
+    let fitting = if cfg!(target_os = "linux") { all.filter(fits).next() } else { Some(std::env::temp_dir()) };
+    match fitting {
+        Some(folder) => format!("give it a path in {}", folder.display()),
+        None => "leave path= out: the file is in memory then, and has no name".into(),
+    }
+}

@@ -1,0 +1,67 @@
+//! The process that outlives a killed one, for as long as it takes to remove its files.
+//!
+//! It is a program of its own, started before there is any file: it has no secret in its memory, no variable, and none of
+//! its starter's descriptors. It leads a session of its own, so that no terminal and no group reaches it, takes no signal
+//! that it can refuse, and waits for nothing but the lock on the record, which the system gives away when its holder ends.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use keychain_core::{Code, Error, Result};
+
+use super::record::Record;
+use crate::output::reason;
+
+/// A program that calls [`watch`] with its last argument.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What comes before the last argument.
+    pub arguments: Vec<OsString>,
+}
+
+/// Starts the watcher of a record.
+pub(super) fn start_watcher(program: &Program, record: &Path) -> Result<()> {
+    let mut command = Command::new(&program.path);
+    command.arg0("se").args(&program.arguments).arg(record).env_clear().current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // SAFETY: this process has one thread (see `supervise`), so that its fork may do what it does.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            let mut all = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+            crate::close_on_exec()
+        });
+    }
+    // Nobody waits for it: it outlives its starter, or is removed with it.
+    command.spawn().map(drop).map_err(|error| {
+        let text = format!("what removes files after a crash cannot be started: {}", reason(&error));
+        Error::new(Code::OutputFailure, text).with_source(error)
+    })
+}
+
+/// Waits until the process that made this record has ended, however it ended, and removes the files that it left.
+pub fn watch(record: &Path) -> io::Result<()> {
+    Record::take_over(record, true)?.map_or(Ok(()), Record::clear)
+}
+
+/// Removes what killed processes of this user left, where their watchers were killed too.
+///
+/// Call it while this process has no files in place.
+pub fn sweep(records: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(records) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries.flatten() {
+        // The others may still be cleared, and this one the next time.
+        let _ = Record::take_over(&entry.path(), false).and_then(|record| record.map_or(Ok(()), Record::clear));
+    }
+    Ok(())
+}
