@@ -91,7 +91,7 @@ function problemOf(name: string, reference: string): { message: string; hint: st
 }
 
 /** Whether a name is one: a value in its place, perhaps one that ends with `=`, is not shown. */
-function isNameToShow(name: string, reference: string): boolean {
+export function isNameToShow(name: string, reference: string): boolean {
   return /^=*$/.test(reference) ? /^[A-Z_]{1,24}$/.test(name) : /^[a-z_][a-z0-9_]*$/i.test(name)
 }
 

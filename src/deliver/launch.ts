@@ -3,9 +3,17 @@
 import type { Engine } from '../engine/engine.js'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { unwrap } from '../native/outcome.js'
-import { captureLaunch, type Launch, launchError } from '../native/process.js'
+import {
+  captureLaunch,
+  type FileOptions,
+  fileProblems,
+  type Launch,
+  launchError,
+  sweepFiles,
+} from '../native/process.js'
 import type { Secret } from '../secret.js'
 import { readEnvFile } from './env-file.js'
+import { FILE_MODE, type FileFlag } from './file-flag.js'
 import type { Given, Group } from './groups.js'
 
 /** What a command's environment is made of. */
@@ -20,7 +28,9 @@ export interface LaunchRequest {
   readonly groups: readonly Group[]
   /** Whether groups replace variables that are set, but for those of `assignments`. Otherwise that is a problem. */
   readonly override: boolean
-  /** What is wrong with other assignments and groups. */
+  /** Files, whose variables win over everything else as well. Left out where there is no command to give a file to. */
+  readonly files?: readonly FileFlag[]
+  /** What is wrong with other assignments, groups and files. */
   readonly problems: readonly SecretsError[]
 }
 
@@ -30,8 +40,10 @@ export interface PlannedVariable {
   readonly index: number
   readonly name: string
   readonly reference: string
-  /** Where the reference is written: `the environment`, `-e`, or a file and its line. */
+  /** Where the reference is written: `the environment`, `-e`, `--file`, or a file and its line. */
   readonly source: string
+  /** Set for a variable that names a file with the secret in it. */
+  readonly file?: FileOptions
 }
 
 /** A command's environment before anything is resolved. */
@@ -42,7 +54,7 @@ export interface LaunchPlan {
   readonly groups: readonly Group[]
   /** What groups may, or may not, replace. */
   readonly given: Given
-  /** What is wrong with the env files, the assignments and the groups. */
+  /** What is wrong with the env files, the assignments, the groups and the flags of files. */
   readonly problems: readonly SecretsError[]
 }
 
@@ -66,15 +78,19 @@ export function planLaunch({ words, envFiles, assignments, problems: wrong, ...r
     launch.set(name, reference)
     sources.set(name, '-e')
   }
-  const variables = launch.references().map(({ index, name, text }) => ({
-    index,
-    name,
-    reference: text,
-    source: sources.get(name) ?? 'the environment',
-  }))
+  const files = new Map(request.files?.map((file) => [file.name, file]))
+  for (const { name, reference } of files.values()) {
+    launch.set(name, reference)
+    sources.set(name, '--file')
+  }
+  const variables = launch.references().map(({ index, name, text }) => {
+    const source = sources.get(name) ?? 'the environment'
+    const file = request.files && (files.get(name) ?? (name.endsWith('_FILE') ? { mode: FILE_MODE } : undefined))
+    return { index, name, reference: text, source, ...(file !== undefined && { file }) }
+  })
   const given: Given = {
     source: (name) => (launch.has(name) ? (sources.get(name) ?? 'the environment') : undefined),
-    stays: (name) => launch.has(name) && sources.get(name) === '-e',
+    stays: (name) => launch.has(name) && (sources.get(name) === '-e' || files.has(name)),
     override: request.override,
   }
   return { launch, variables, groups: [...groups, ...request.groups], given, problems }
@@ -109,6 +125,9 @@ export async function resolveLaunch(
   if (variables.length > 0 || groups.length > 0) {
     const { handleOf } = await import('../secret.js')
     const { deliverVariables } = await import('./variables.js')
+    const { recordFolder } = await import('./file-records.js')
+    const ofFiles = await problemsOfFiles(variables)
+    problems.push(...[...ofFiles.values()].flat())
     const opened = await open()
     const options = { ...opened, strict, onFailure }
     const masked = (secret: Secret): void => {
@@ -117,6 +136,10 @@ export async function resolveLaunch(
     const unresolved = await deliverVariables(plan, options, {
       bind: ({ index }, secret) => {
         unwrap(launch.bind(index, handleOf(secret)))
+        masked(secret)
+      },
+      bindFile: (variable, file, secret) => {
+        if (!ofFiles.has(variable)) unwrap(launch.bindFile(variable.index, handleOf(secret), file, recordFolder()))
         masked(secret)
       },
       set: (name, secret) => {
@@ -145,9 +168,27 @@ export async function foreseeProblems({
     const error = foreseeProblem(variable)
     return error === undefined ? [] : [ofVariable(variable.name, error)]
   })
+  for (const errors of (await problemsOfFiles(variables)).values()) wrong.push(...errors)
   const { foreseeVariables } = await import('./groups.js')
   const ofGroups = foreseeVariables(groups, given).problems.map(({ name, error }) => ofVariable(name, error))
   return [...problems, ...wrong, ...ofGroups, ...launch.problems().map(launchError)]
+}
+
+/** What keeps files from being made, by the variables that name them: as far as it is known without their secrets. */
+async function problemsOfFiles(variables: readonly PlannedVariable[]): Promise<Map<PlannedVariable, SecretsError[]>> {
+  const wrong = new Map<PlannedVariable, SecretsError[]>()
+  const files = variables.flatMap((variable) =>
+    variable.file === undefined ? [] : [{ variable, file: variable.file }],
+  )
+  if (files.length === 0) return wrong
+  // What a killed process left would be in the way.
+  const { recordFolder } = await import('./file-records.js')
+  sweepFiles(recordFolder())
+  for (const { variable, file } of files) {
+    const problems = fileProblems(file).map((error) => ofVariable(variable.name, error))
+    if (problems.length > 0) wrong.set(variable, problems)
+  }
+  return wrong
 }
 
 function ofVariable(name: string | undefined, error: SecretsError): SecretsError {

@@ -1,5 +1,6 @@
 // Variables whose value is a reference, and groups: resolved in one batch, every problem collected.
 import { createError, SecretsError } from '../errors/secrets-error.js'
+import type { FileOptions } from '../native/process.js'
 import { parseReference } from '../reference.js'
 import { type ResolveOptions, resolveBatch } from '../resolve.js'
 import type { Secret } from '../secret.js'
@@ -11,6 +12,8 @@ export interface ReferringVariable {
   readonly name: string
   /** Its reference. */
   readonly reference: string
+  /** Set for a variable that names a file with the secret in it. */
+  readonly file?: FileOptions
 }
 
 /** Everything that is resolved for an environment. */
@@ -27,6 +30,8 @@ export interface Wanted<V extends ReferringVariable> {
 export interface Delivery<V extends ReferringVariable> {
   /** Gives a variable that is there its value. */
   bind(variable: V, secret: Secret): void
+  /** Gives a variable a file with its value. Called for variables with {@link ReferringVariable.file}. */
+  bindFile?(variable: V, file: FileOptions, secret: Secret): void
   /** Sets a variable of a group. Called when all others are bound. */
   set(name: string, secret: Secret): void
 }
@@ -53,7 +58,7 @@ export async function deliverVariables<V extends ReferringVariable>(
       problems.push({ name, reference, error })
     }
   }
-  const wanted = variables.filter((variable) => !variable.name.endsWith('_FILE'))
+  const wanted = variables.filter((variable) => !isRefused(variable))
   const { each, all } = await resolveBatch(
     wanted.map(({ reference }) => reference),
     groups.map(({ reference }) => reference),
@@ -67,9 +72,10 @@ export async function deliverVariables<V extends ReferringVariable>(
       if (replaced.has(nameKey(name))) continue
       const answer = each.get(reference)
       collect(variable, () => {
-        if (name.endsWith('_FILE')) throw fileDelivery(name, reference)
+        if (isRefused(variable)) throw noFile(name, reference)
         if (SecretsError.is(answer)) throw answer
-        delivery.bind(variable, answer as Secret)
+        if (variable.file === undefined) delivery.bind(variable, answer as Secret)
+        else delivery.bindFile?.(variable, variable.file, answer as Secret)
       })
     }
     problems.push(...ofGroups.problems)
@@ -81,8 +87,9 @@ export async function deliverVariables<V extends ReferringVariable>(
 }
 
 /** What is wrong with a variable, as far as that is known without asking anybody. */
-export function foreseeProblem({ name, reference }: ReferringVariable): SecretsError | undefined {
-  if (name.endsWith('_FILE')) return fileDelivery(name, reference)
+export function foreseeProblem(variable: ReferringVariable): SecretsError | undefined {
+  const { name, reference } = variable
+  if (isRefused(variable)) return noFile(name, reference)
   try {
     parseReference(reference)
     return undefined
@@ -93,9 +100,18 @@ export function foreseeProblem({ name, reference }: ReferringVariable): SecretsE
 }
 
 /** A program reads `DB_PASSWORD_FILE` as the path of a file, so a value in it would be both wrong and exposed. */
-function fileDelivery(name: string, reference: string): SecretsError {
-  return createError('SE_UNSUPPORTED', `${name} means a file with the secret in it, and files are not delivered yet`, {
-    hint: `write the file with se get --output FILE, or set ${name.slice(0, -'_FILE'.length)}=${reference}`,
-    details: { name, reference },
-  })
+function isRefused({ name, file }: ReferringVariable): boolean {
+  return name.endsWith('_FILE') && file === undefined
+}
+
+function noFile(name: string, reference: string): SecretsError {
+  const plain = name.slice(0, -'_FILE'.length)
+  return createError(
+    'SE_UNSUPPORTED',
+    `${name} means a file with the secret in it, and only a command can be given one`,
+    {
+      hint: `start the program with se run, which makes the file${plain === '' ? '' : `, or set ${plain}=${reference}`}`,
+      details: { name, reference },
+    },
+  )
 }

@@ -1,5 +1,5 @@
 import { isErrorCode } from '../errors/codes.js'
-import { createError } from '../errors/secrets-error.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 
 /** A failure as the native part describes it. */
 export interface NativeFailure {
@@ -24,8 +24,12 @@ export type Outcome<T> = { value: T; error?: never } | { value?: never; error: N
  */
 export function unwrap<T>(outcome: Outcome<T>): T {
   if (outcome.error === undefined) return outcome.value
-  const { code, message, hint, details, cause } = outcome.error
-  throw createError(isErrorCode(code) ? code : 'SE_INTERNAL', message, {
+  throw failureError(outcome.error)
+}
+
+/** The error that the native part describes. */
+export function failureError({ code, message, hint, details, cause }: NativeFailure): SecretsError {
+  return createError(isErrorCode(code) ? code : 'SE_INTERNAL', message, {
     hint,
     details: isErrorCode(code) ? details : { ...details, code },
     cause: cause === undefined ? undefined : new Error(cause),

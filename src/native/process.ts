@@ -2,7 +2,7 @@
 // part answers with a failure.
 import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { native } from './load.js'
-import { type Outcome, unwrap } from './outcome.js'
+import { failureError, type Outcome, unwrap } from './outcome.js'
 import type { SecretHandle } from './secret.js'
 
 /** A variable whose value begins with `se://`. */
@@ -35,6 +35,11 @@ export interface Launch {
   has(name: string): boolean
   /** Gives the variable at this place of `references` a value. */
   bind(index: number, value: SecretHandle): Outcome<null>
+  /**
+   * Puts a value into a file, and gives the variable at this place of `references` the file's path. One with a path of
+   * its own appears when {@link supervise} starts the command, and is noted in the folder `records`.
+   */
+  bindFile(index: number, value: SecretHandle, options: FileOptions, records: string): Outcome<null>
   /** All that keeps the variables from being given to the command. */
   problems(): LaunchProblem[]
   /** The variables that were set or bound, as text. */
@@ -46,12 +51,22 @@ export interface Launch {
   /** Has the value masked as `[se://id]` in what the command writes, when a parent of ours masks it. */
   mask(id: string, value: SecretHandle): Outcome<null>
   /**
-   * Becomes the launcher at this path, which runs the command below it and masks what it writes. Returns only when that
-   * failed. Not on Windows.
+   * Becomes the launcher at this path, which runs the command below it, has its files at their paths until it ends, and
+   * masks what it writes. Returns only when that failed. Not on Windows.
    */
   supervise(launcher: string, mask?: 'auto' | 'always'): Outcome<null>
   /** Runs the command below this process and answers its exit code. Only on Windows. */
   spawn(): Outcome<number>
+}
+
+/** What a file is to be like. */
+export interface FileOptions {
+  /** Where it is to be, absolute. Without it the file is in memory, and has no name. */
+  readonly path?: string
+  /** Read and write bits. */
+  readonly mode: number
+  /** Whom it is given to: `user` or `user:group`, each a name or a number. */
+  readonly owner?: string
 }
 
 /** A value in a file in memory, for an editor. */
@@ -78,6 +93,8 @@ export interface ProcessBinding {
   harden(): boolean
   giveMemoryBack(): void
   captureLaunch(words: number): Outcome<Launch>
+  fileProblems(options: FileOptions): Outcome<null>[]
+  sweepFiles(records: string): Outcome<null>
   secretFromStdin(verbatim: boolean, objects: boolean): Promise<Outcome<SecretInput>>
   promptSecret(text: string, confirm?: string): Promise<Outcome<SecretHandle>>
   secretFromArgument(fromEnd: number, offset: number): Outcome<SecretHandle>
@@ -110,6 +127,22 @@ export function giveMemoryBack(): void {
  */
 export function captureLaunch(words: number): Launch {
   return unwrap(native().captureLaunch(words))
+}
+
+/** All that keeps a file from being made for a command, as far as that is known without its value. */
+export function fileProblems(options: FileOptions): SecretsError[] {
+  return native()
+    .fileProblems(options)
+    .flatMap(({ error }) => (error === undefined ? [] : [failureError(error)]))
+}
+
+/**
+ * Removes the files at paths that killed processes left, where their watchers were killed too. What cannot be removed is
+ * left for the next time.
+ * @param records - The folder where what is left is noted.
+ */
+export function sweepFiles(records: string): void {
+  native().sweepFiles(records)
 }
 
 /**

@@ -5,6 +5,7 @@ import { launcherPath } from '../../native/launcher.js'
 import { unwrap } from '../../native/outcome.js'
 import type { Command, Context } from '../command.js'
 import { ENV_FLAGS, launchOptions, launchRequest } from '../env-flags.js'
+import { FILE_FLAG, fileFlags, shownFile } from '../file-flags.js'
 import { printError, report } from '../report.js'
 
 const MASKS = ['auto', 'always', 'never'] as const
@@ -18,7 +19,7 @@ const FAILED = 125
 export const command: Command = {
   name: 'run',
   summary: 'start a command with its secrets',
-  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [--mask] [FLAGS] -- COMMAND [ARGUMENT]…'],
+  usage: ['[-f FILE]… [-e NAME=REF]… [--env-from REF]… [--file NAME=REF]… [FLAGS] -- COMMAND…'],
   description: [
     'Every variable whose value begins with se:// is replaced by the secret that it names; everything else stays as it is.',
     'A pattern, such as se://**/db/password, serves where exactly one secret matches.',
@@ -26,6 +27,11 @@ export const command: Command = {
       'se://app/prod/** the secret app/prod/db/password is DB_PASSWORD. Where they match nothing, the name is the last ' +
       'component. Names that two secrets have, that begin with a digit or end with _FILE, or that are set already, are ' +
       'refused; --override lets groups replace what is set, but for -e.',
+    'With --file, the variable NAME is the path of a file with the secret in it, as is a variable NAME_FILE whose value ' +
+      'begins with se://. The file is in memory and has no name of its own: it can be read many times, also by programs ' +
+      'that the command starts, and is gone with the command. With path=/… it is at that path, which must be in memory ' +
+      'too (/run, /dev/shm), until the command ends, and se stays as the command’s parent. mode=0440 and ' +
+      'owner=USER:GROUP say who else may read it.',
     'se then becomes the command: same process, same terminal, same descriptors, and nothing of se stays behind.',
     'With --mask, the command runs on a terminal of its own, or with pipes of its own, and every value that was resolved ' +
       'is shown as [se://ID]; se stays as its parent, and otherwise nothing is different.',
@@ -34,6 +40,7 @@ export const command: Command = {
   ],
   flags: [
     ...ENV_FLAGS,
+    FILE_FLAG,
     {
       name: 'mask',
       value: 'WHEN',
@@ -52,6 +59,7 @@ export const command: Command = {
     { note: 'a project’s env file', command: 'se run -f .env -- docker compose up' },
     { note: 'one variable, for once', command: 'se run -e GH_TOKEN=se://github/token -- gh pr list' },
     { note: 'all secrets of a project', command: "se run --env-from 'se://shop/prod/**' -- npm start" },
+    { note: 'a key as a file', command: 'se run --file TLS_KEY=se://tls/key -- node server.js' },
     { note: 'no secret on the screen, nor in a recording', command: 'se run --mask -f .env -- npm start' },
     { note: 'what would happen', command: 'se run -f .env --dry-run -- npm start' },
   ],
@@ -60,7 +68,9 @@ export const command: Command = {
     const asked = MASKS.find((when) => when === context.flags.value('mask')) ?? 'never'
     const mask = asked === 'never' ? undefined : asked
     if (mask !== undefined && process.platform === 'win32') throw maskUnsupported()
-    const plan = planLaunch(launchRequest(context))
+    const request = launchRequest(context)
+    const { files, problems } = fileFlags(context, request.assignments)
+    const plan = planLaunch({ ...request, files, problems: [...request.problems, ...problems] })
     const isDry = context.flags.has('dry-run')
     if (isDry) for (const line of await describe(plan)) context.stdout.write(line)
     const options = { ...launchOptions(context), mask: mask !== undefined }
@@ -69,7 +79,8 @@ export const command: Command = {
     try {
       if (isDry) return check(plan)
       if (process.platform === 'win32') return unwrap(plan.launch.spawn())
-      unwrap(mask === undefined ? plan.launch.exec() : plan.launch.supervise(launcherPath(), mask))
+      const hasParent = mask !== undefined || plan.variables.some(({ file }) => file?.path !== undefined)
+      unwrap(hasParent ? plan.launch.supervise(launcherPath(), mask) : plan.launch.exec())
       return FAILED
     } catch (error) {
       report(error, context.stderr, command)
@@ -87,7 +98,11 @@ function maskUnsupported(): SecretsError {
 
 async function describe({ variables, groups }: LaunchPlan): Promise<string[]> {
   const { shownName } = await import('../../deliver/groups.js')
-  const all = [...variables, ...groups.map((group) => ({ ...group, name: shownName(group) }))]
+  const single = variables.map(({ source, file, ...variable }) => ({
+    ...variable,
+    source: file === undefined ? source : `${source}, ${shownFile(file)}`,
+  }))
+  const all = [...single, ...groups.map((group) => ({ ...group, name: shownName(group) }))]
   return all.map(({ name, reference, source }) => `${name}=${reference} (${source})\n`)
 }
 

@@ -15,14 +15,14 @@ export const command: Command = {
   description: [
     'Every variable whose value is se://ID is replaced by the secret of that ID. Flags of the command go after --.',
   ],
-  flags: seRun.flags.filter(({ name }) => name !== 'dry-run'),
+  flags: seRun.flags.filter(({ name }) => name !== 'dry-run' && name !== 'file'),
   examples: [],
   async run(context) {
     const { rest, restIndex, stderr } = context
     if (restIndex + rest.length !== process.argv.length) {
       throw new DockerUsageError('flags of docker pass run go before the command: docker pass run [FLAGS] -- COMMAND')
     }
-    const plan = planLaunch(launchRequest(context))
+    const plan = planLaunch({ ...launchRequest(context), files: [] })
     const problems = await resolveLaunch(plan, {
       ...launchOptions(context),
       onFailure: (failure) => printDockerError(stderr, failure),
