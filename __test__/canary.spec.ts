@@ -10,6 +10,7 @@ import {
   definePlugin,
   keychain,
   openStore,
+  redact,
   resolve,
   resolveAll,
   resolveEach,
@@ -114,6 +115,8 @@ test('no result or error of the engine and of resolving shows the value', async 
     'groups in an environment': () =>
       resolveEnv({ OTHER: 'x' }, { engine, from: ['se://a/*', 'se://**', 'se://none/*'] }),
     thrown: () => resolve('se://thrown/x', { engine }),
+    redacted: () => redact('se://**', { engine, onFailure: () => {} }),
+    'redacted text': async () => (await redact('se://text', { engine })).end(canary.text).toArray(),
     lie: () => resolve('se://lie/list', { engine }),
     explain: () => engine.explain('**'),
     batch: () => engine.getBatch(['**', 'lie/*']),

@@ -7,6 +7,8 @@ export type { DaemonDescription } from './client/answers.js'
 export type { Client } from './client/client.js'
 export { type ConnectOptions, connect } from './client/connect.js'
 export { type Daemon, type ServeOptions, serve } from './daemon/serve.js'
+export type { UnmaskedSecret } from './deliver/mask.js'
+export { type RedactOptions, redact } from './deliver/redact.js'
 export type { AccessContext, Authorize } from './engine/access.js'
 export { createEngine, type EngineOptions } from './engine/create-engine.js'
 export type {

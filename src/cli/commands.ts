@@ -42,6 +42,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/env.js')).command,
   },
   {
+    name: 'redact',
+    summary: 'replace secrets in a stream',
+    load: async () => (await import('./commands/redact.js')).command,
+  },
+  {
     name: 'explain',
     summary: 'show which plugins answer for a reference, and which answer wins',
     load: async () => (await import('./commands/explain.js')).command,

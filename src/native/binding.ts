@@ -1,4 +1,5 @@
 import type { ClientBinding } from './client.js'
+import type { MaskBinding } from './mask.js'
 import type { MatcherBinding } from './matcher.js'
 import type { ProcessBinding } from './process.js'
 import type { ProtectionBinding } from './protection.js'
@@ -11,6 +12,7 @@ import type { WireBinding } from './wire.js'
 /** Everything that the native part exports. Each area's interface is in the file of its name. */
 export interface NativeBinding
   extends ClientBinding,
+    MaskBinding,
     MatcherBinding,
     ProcessBinding,
     ProtectionBinding,
