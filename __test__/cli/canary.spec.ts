@@ -7,6 +7,7 @@ import {
   appendFileSync,
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -26,8 +27,9 @@ const onAKeyring = hasProgram('strace') && keyringMissing() === undefined ? test
 const canary = Canary.random()
 const value = canary.text
 const ref = { TOKEN: 'se://a/b' }
+const inMemory = `/dev/shm/se-canary-${process.pid}`
 
-/** A command line, what it is given, what it must end with, and whether the value is handed to an editor. */
+/** A command line, what it is given, what it must end with, and whether the value is handed to an editor or a file in memory. */
 interface Step {
   readonly args: readonly string[]
   readonly stdin?: string
@@ -71,6 +73,13 @@ const commands: readonly Step[] = [
   { args: ['redact'], env: ref, stdin: `1 ${value} 2 ${Buffer.from(value).toString('base64')}`, status: 0 },
   { args: ['redact', '--pattern', 'se://**'], stdin: value, status: 0 },
   { args: ['redact', '--pattern', 'se://none/**'], stdin: value, status: 3 },
+  { args: ['run', '--file', 'F=se://a/b', '--', 'true'], status: 0, handsOver: true },
+  { args: ['run', '--', 'true'], env: { TOKEN_FILE: 'se://a/b' }, status: 0, handsOver: true },
+  { args: ['run', '--file', `F=se://a/b,path=${inMemory}`, '--', 'true'], status: 0, handsOver: true },
+  { args: ['run', '--file', `F=se://a/b,path=${inMemory}`, '--', '{home}/none'], status: 127, handsOver: true },
+  { args: ['run', '--file', 'F=se://a/b,path={home}/key', '--', 'true'], status: 125 },
+  { args: ['run', '--file', 'F=se://a/b,path=/dev/shm', '--', 'true'], status: 125 },
+  { args: ['run', '--dry-run', '--file', 'F=se://a/b', '--', 'true'], status: 0 },
   { args: ['store'], status: 0 },
   { args: ['__complete', 'get', ''], status: 0 },
   { args: ['rm', 'a/d', 'a/none'], status: 3 },
@@ -168,6 +177,7 @@ async function runAll(t: ExecutionContext, home: Home, steps: readonly Step[]): 
   for (const step of steps) await run(t, home, step)
   t.deepEqual(canaryInFiles(canary, home.folder), [])
   t.deepEqual(canaryInEditFiles(), [])
+  t.false(existsSync(inMemory))
 }
 
 /** The folders of editors that have the canary. Those of other tests come and go. */

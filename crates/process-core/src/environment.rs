@@ -93,7 +93,10 @@ impl Entry {
 }
 
 /// The variables of a command to be, and the process that they were read in. Prints as a count.
-pub struct Environment(Vec<Entry>, u32);
+pub struct Environment(
+    Vec<Entry>,
+    #[cfg_attr(windows, allow(dead_code, reason = "nothing is named by a process there"))] u32,
+);
 
 impl Environment {
     /// The environment that this process was started with, without the variables that only concern se itself: those
