@@ -16,7 +16,7 @@ const MAX_ENTRY_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Read and write bits, such as 0400.
-    mode: libc::mode_t,
+    mode: u32,
     user: Option<libc::uid_t>,
     group: Option<libc::gid_t>,
 }
@@ -27,7 +27,7 @@ impl Access {
     /// A name that the system does not know → `InvalidOption`; an owner that this process may not give files to →
     /// `AccessDenied`.
     pub fn new(mode: u32, owner: Option<&str>) -> Result<Self> {
-        let mode = (mode & 0o777) as libc::mode_t;
+        let mode = mode & 0o777;
         let Some(owner) = owner else { return Ok(Self { mode, user: None, group: None }) };
         let (user, group) = owner.split_once(':').map_or((owner, None), |(user, group)| (user, Some(group)));
         let access = Self {
@@ -45,13 +45,13 @@ impl Access {
 
     /// The mode, the user and the group as numbers, the highest one for unchanged.
     pub(crate) fn to_numbers(self) -> [u32; 3] {
-        [u32::from(self.mode), self.user.unwrap_or(u32::MAX), self.group.unwrap_or(u32::MAX)]
+        [self.mode, self.user.unwrap_or(u32::MAX), self.group.unwrap_or(u32::MAX)]
     }
 
     /// What [`to_numbers`](Self::to_numbers) answered.
     pub(crate) fn from_numbers([mode, user, group]: [u32; 3]) -> Self {
         let changed = |number| Some(number).filter(|number| *number != u32::MAX);
-        Self { mode: mode as libc::mode_t, user: changed(user), group: changed(group) }
+        Self { mode, user: changed(user), group: changed(group) }
     }
 
     /// For its maker alone.
@@ -68,7 +68,7 @@ impl Access {
             if (user, group) != (unchanged, unchanged) && libc::fchown(file.as_raw_fd(), user, group) != 0 {
                 return Err(io::Error::last_os_error());
             }
-            if libc::fchmod(file.as_raw_fd(), self.mode) != 0 {
+            if libc::fchmod(file.as_raw_fd(), self.mode as libc::mode_t) != 0 {
                 return Err(io::Error::last_os_error());
             }
         }

@@ -94,11 +94,11 @@ impl PlacedFiles {
 
     fn clear(&mut self) -> Result<()> {
         let files = std::mem::take(&mut self.files);
-        let left = files.into_iter().filter_map(|(path, identity)| {
-            let error = remove(&path, identity).err()?;
-            Some((path, error))
-        });
-        if let Some((path, error)) = left.last() {
+        let mut left = Vec::new();
+        for (path, identity) in files {
+            left.extend(remove(&path, identity).err().map(|error| (path, error)));
+        }
+        if let Some((path, error)) = left.pop() {
             let text = format!("{} cannot be removed: {}", path.display(), reason(&error));
             return Err(Error::new(Code::OutputFailure, text).with_detail("path", path.display()).with_source(error));
         }

@@ -124,12 +124,12 @@ fn is_in_memory(_folder: &File, path: &Path) -> bool {
 /// Where a file may be put instead.
 fn elsewhere() -> String {
     let folders = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).into_iter();
-    let all = folders.chain([PathBuf::from(OsStr::new("/dev/shm")), PathBuf::from("/run")]);
+    let mut all = folders.chain([PathBuf::from(OsStr::new("/dev/shm")), PathBuf::from("/run")]);
     let fits = |folder: &PathBuf| {
         let Ok(place) = folder.is_absolute().then(|| Place::open(&folder.join("x"))).transpose() else { return false };
         place.is_some_and(|place| is_in_memory(&place.folder, folder) && place.may_write().is_ok())
     };
-    let fitting = if cfg!(target_os = "linux") { all.filter(fits).next() } else { Some(std::env::temp_dir()) };
+    let fitting = if cfg!(target_os = "linux") { all.find(fits) } else { Some(std::env::temp_dir()) };
     match fitting {
         Some(folder) => format!("give it a path in {}", folder.display()),
         None => "leave path= out: the file is in memory then, and has no name".into(),
