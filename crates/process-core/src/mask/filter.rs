@@ -32,7 +32,7 @@ impl Filter {
         let stride = window + 1 - block;
         let mut count = 0_usize;
         automaton.beginnings(window, &mut |_| count += 1);
-        let block_bits = (count * stride * 8).next_power_of_two().ilog2().clamp(12, 17);
+        let block_bits = (count * stride * 32).next_power_of_two().ilog2().clamp(12, 17);
         let beginning_bits = (count * 64).next_power_of_two().ilog2().clamp(12, 24);
         let mut filter = Self {
             window,
