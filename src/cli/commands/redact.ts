@@ -17,7 +17,7 @@ const STDIN = 0
 export const command: Command = {
   name: 'redact',
   summary: 'replace secrets in a stream',
-  usage: ['[--pattern REF]… [-f FILE]… [-e NAME=REF]… [--env-from REF]… [--github] [--strict] [--no-daemon]'],
+  usage: ['[--pattern REF]… [-f FILE]… [-e NAME=REF]… [--env-from REF]… [--github]'],
   description: [
     'Copies standard input to standard output, with [se://ID] in place of each value. A value is found as it is, escaped ' +
       'for JSON, a shell or a URL, in base64 and hexadecimal digits, line by line, and where colours change inside.',
