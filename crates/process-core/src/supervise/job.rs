@@ -37,7 +37,7 @@ impl Job {
     pub(super) fn run(self) -> Ended {
         loop {
             self.wait_for_signal();
-            while let Some(signal) = self.signals.next() {
+            for signal in self.signals.all() {
                 self.forward(signal);
             }
             while let Some(status) = child::change_of(self.pid) {

@@ -19,7 +19,7 @@ use super::plan::MaskMode;
 use super::pump::{Pump, Sink, file_kind};
 use super::signals::{self, Arrived, Inherited, Signals, send};
 use super::system_failure;
-use super::terminal::{Pty, UserTerminal, is_terminal, set_size};
+use super::terminal::{Pty, UserTerminal, is_terminal, output_flags, set_size};
 use crate::{MaskSet, Masker};
 
 /// What of a terminal's output may still be on its way when the command has ended, and more: the system keeps less.
@@ -167,6 +167,8 @@ struct Screen {
     /// Whether the command is to have the keys when the terminal is ours. In a pipeline it is asked for first: others
     /// there may read them.
     wants_keys: bool,
+    /// Whether standard output leads to another program.
+    is_in_pipeline: bool,
     /// Whether the command is in the foreground of its terminal.
     is_in_foreground: bool,
 }
@@ -179,7 +181,7 @@ impl Screen {
         let output = Pump::new(master.clone(), Sink::own(user.fd().clone()), Some(Masker::new(set.clone())));
         let is_in_pipeline = streams[1] != Stream::Terminal && file_kind(1) != libc::S_IFREG;
         let wants_keys = user.is_controlling() && streams[0] == Stream::Terminal && !is_in_pipeline;
-        Self { size: user.size(), user, master, keys, output, wants_keys, is_in_foreground: false }
+        Self { size: user.size(), user, master, keys, output, wants_keys, is_in_pipeline, is_in_foreground: false }
     }
 
     /// Has the command run, with the keys where it wants them and the terminal is ours. `anyway`: in the foreground of its
@@ -187,11 +189,25 @@ impl Screen {
     fn run(&mut self, monitor: &Monitor, anyway: bool) {
         let takes = self.wants_keys && self.user.is_ours();
         if takes {
-            self.user.make_raw();
+            self.user.make_raw(self.output_flags());
         }
         self.keys.pause(!takes);
+        self.output.set_line_ends(self.user.makes_line_ends());
         self.is_in_foreground = takes || anyway;
         monitor.order(Order::Run { in_foreground: self.is_in_foreground });
+    }
+
+    /// In a pipeline, others write to the person's terminal while it is raw: that does then with output what the command's
+    /// own terminal does, whatever the command sets there.
+    fn follow_output(&mut self) {
+        if self.is_in_pipeline && self.user.is_raw() && self.user.is_ours() {
+            self.user.make_raw(self.output_flags());
+            self.output.set_line_ends(self.user.makes_line_ends());
+        }
+    }
+
+    fn output_flags(&self) -> Option<libc::tcflag_t> {
+        output_flags(self.master.as_raw_fd()).filter(|_| self.is_in_pipeline)
     }
 
     /// Leaves the keys to others.
@@ -271,21 +287,26 @@ impl Parent {
         };
         let poll = |fd, events| libc::pollfd { fd, events, revents: 0 };
         let mut ready = vec![poll(self.signals.as_raw_fd(), libc::POLLIN), poll(link, libc::POLLIN)];
-        let mut pumps: Vec<&mut Pump> = pumps_of(&mut self.screen, &mut self.pumps).collect();
+        let pumps: Vec<&mut Pump> = pumps_of(&mut self.screen, &mut self.pumps).collect();
         ready.extend(pumps.iter().map(|pump| {
             let (fd, events) = pump.waits_for().unwrap_or((-1, 0));
             poll(fd, events)
         }));
         let deadline = pumps.iter().filter_map(|pump| pump.deadline()).min();
         poll_until(&mut ready, deadline);
-        for (pump, ready) in pumps.iter_mut().zip(&ready[2..]) {
+        drop(pumps);
+        if let Some(screen) = &mut self.screen {
+            screen.follow_output();
+        }
+        let pumps = pumps_of(&mut self.screen, &mut self.pumps);
+        for (pump, ready) in pumps.zip(&ready[2..]) {
             if ready.revents != 0 {
                 pump.turn();
             }
             pump.release();
         }
         if ready[0].revents != 0 {
-            self.arrived.extend(std::iter::from_fn(|| self.signals.next()));
+            self.arrived.extend(self.signals.all());
         }
         ready[1].revents != 0
     }
@@ -367,7 +388,7 @@ impl Parent {
             signals::catch(signal);
         }
         let before = self.arrived.len();
-        self.arrived.extend(std::iter::from_fn(|| self.signals.next()));
+        self.arrived.extend(self.signals.all());
         let is_continue = |arrived: &Arrived| arrived.number == libc::SIGCONT;
         let was_stopped = self.arrived.range(before..).any(is_continue);
         self.arrived.retain(|arrived| !is_continue(arrived));

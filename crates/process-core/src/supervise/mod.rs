@@ -8,6 +8,7 @@ mod child;
 mod descriptors;
 mod files;
 mod job;
+mod line_ends;
 mod masked;
 mod memory;
 mod monitor;

@@ -197,7 +197,7 @@ impl Watched {
             if unsafe { libc::poll(ready.as_mut_ptr(), 2, -1) } < 0 {
                 continue;
             }
-            while signals.next().is_some() {}
+            signals.all().for_each(drop);
             while let Some(status) = child::change_of(self.pid) {
                 if libc::WIFSTOPPED(status) {
                     self.tell(Change::Stopped(libc::WSTOPSIG(status)));

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use zeroize::Zeroize;
 
+use super::line_ends::LineEnds;
 use super::terminal::{duplicate, owned};
 use crate::{Masker, RELEASE_AFTER};
 
@@ -99,6 +100,7 @@ pub(super) struct Pump {
     source: Option<Rc<OwnedFd>>,
     sink: Option<Sink>,
     masker: Option<Masker>,
+    line_ends: LineEnds,
     /// What was read, before it is masked.
     input: Box<[u8]>,
     /// What is to be written, from `written` on.
@@ -120,6 +122,7 @@ impl Pump {
             source: Some(source),
             sink: Some(sink),
             masker,
+            line_ends: LineEnds::default(),
             input: vec![0; CHUNK_BYTES].into(),
             output: Vec::with_capacity(2 * CHUNK_BYTES),
             written: 0,
@@ -144,7 +147,7 @@ impl Pump {
 
     /// When [`Pump::turn`] is to be called though nothing has come: what is held back is then let go.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let holds = self.masker.as_ref().is_some_and(|masker| masker.held() > 0);
+        let holds = self.line_ends.holds() || self.masker.as_ref().is_some_and(|masker| masker.held() > 0);
         (holds && !self.is_waiting_for_reader() && !self.is_released).then(|| self.last_input + RELEASE_AFTER)
     }
 
@@ -162,11 +165,17 @@ impl Pump {
     pub(super) fn release(&mut self) {
         if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
             self.is_released = true;
-            if let Some(masker) = &mut self.masker {
-                masker.release(&mut self.output);
-            }
+            self.masked(|masker, output| {
+                masker.release(output);
+            });
+            self.line_ends.release(&mut self.output);
             self.write();
         }
+    }
+
+    /// Whether the sink makes `\r\n` of `\n` by itself.
+    pub(super) fn set_line_ends(&mut self, are_made: bool) {
+        self.line_ends.turn(are_made);
     }
 
     /// Reads nothing for now, or goes on.
@@ -214,10 +223,18 @@ impl Pump {
     /// Reads no more, and gives out what is held back.
     pub(super) fn finish(&mut self) {
         self.source = None;
-        if let Some(masker) = &mut self.masker {
-            masker.finish(&mut self.output);
-        }
+        self.masked(Masker::finish);
+        self.line_ends.release(&mut self.output);
         self.write();
+    }
+
+    /// Lets the masker give something out.
+    fn masked(&mut self, give: impl FnOnce(&mut Masker, &mut Vec<u8>)) {
+        let from = self.output.len();
+        if let Some(masker) = &mut self.masker {
+            give(masker, &mut self.output);
+            self.line_ends.apply(&mut self.output, from);
+        }
     }
 
     fn is_waiting_for_reader(&self) -> bool {
@@ -253,7 +270,9 @@ impl Pump {
         self.is_dry = false;
         match &mut self.masker {
             Some(masker) => {
+                let from = self.output.len();
                 masker.push(&self.input[..len], &mut self.output);
+                self.line_ends.apply(&mut self.output, from);
                 self.last_input = Instant::now();
                 self.is_released = false;
             }

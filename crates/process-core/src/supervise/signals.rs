@@ -66,7 +66,6 @@ impl Signals {
                 catch(number);
             }
         }
-        set(libc::SIGPIPE, libc::SIG_IGN, 0);
         Ok(signals)
     }
 
@@ -96,12 +95,19 @@ impl Signals {
     }
 
     /// The next one that has arrived.
-    pub(super) fn next(&self) -> Option<Arrived> {
+    fn next(&self) -> Option<Arrived> {
         let mut record = [0_u8; 8];
         // SAFETY: the record is as long as is said. Records are written whole, so they are read whole.
         let len = unsafe { libc::read(self.as_raw_fd(), record.as_mut_ptr().cast(), record.len()) };
         let [number, sender] = [&record[..4], &record[4..]].map(|half| half.try_into().map_or(0, i32::from_ne_bytes));
         (len == 8).then_some(Arrived { number, sender: (sender > 0).then_some(sender) })
+    }
+
+    /// The ones that have arrived, but for what this process itself causes by writing to readers who have gone.
+    pub(super) fn all(&self) -> impl Iterator<Item = Arrived> {
+        // SAFETY: getpid cannot fail.
+        let own = unsafe { libc::getpid() };
+        std::iter::from_fn(|| self.next()).filter(move |arrived| arrived.sender != Some(own))
     }
 }
 

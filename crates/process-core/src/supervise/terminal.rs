@@ -76,15 +76,26 @@ impl UserTerminal {
         (status == 0).then(|| unsafe { size.assume_init() })
     }
 
-    /// Has every byte come through as it is: the command's own terminal does with it what a terminal does.
-    pub(super) fn make_raw(&mut self) {
-        if self.before.is_some() {
-            return;
+    /// Has every byte come through as it is: the command's own terminal does with it what a terminal does. `output`: what
+    /// is done with what is written, for others who write there; nothing by default.
+    pub(super) fn make_raw(&mut self, output: Option<libc::tcflag_t>) {
+        let Ok(now) = settings(self.fd.as_raw_fd()) else { return };
+        let mut raw = raw_of(self.before.as_ref().unwrap_or(&now));
+        raw.c_oflag = output.unwrap_or(raw.c_oflag);
+        if self.before.is_none() || raw.c_oflag != now.c_oflag {
+            set(self.fd.as_raw_fd(), &raw);
         }
-        if let Ok(now) = settings(self.fd.as_raw_fd()) {
-            set(self.fd.as_raw_fd(), &raw_of(&now));
-            self.before = Some(now);
-        }
+        self.before = self.before.or(Some(now));
+    }
+
+    pub(super) fn is_raw(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// Whether it makes `\r\n` of `\n` now.
+    pub(super) fn makes_line_ends(&self) -> bool {
+        let both = libc::OPOST | libc::ONLCR;
+        settings(self.fd.as_raw_fd()).is_ok_and(|now| now.c_oflag & both == both)
     }
 
     /// Gives it its settings back, where it is ours: else somebody else has set it for another program.
@@ -105,9 +116,7 @@ impl Drop for UserTerminal {
 /// Whoever has set it otherwise since then is not disturbed.
 pub(super) fn give_back_for_another(fd: RawFd, before: &termios) {
     let raw = raw_of(before);
-    let is_raw = |now: &termios| {
-        (now.c_iflag, now.c_oflag, now.c_lflag, now.c_cflag) == (raw.c_iflag, raw.c_oflag, raw.c_lflag, raw.c_cflag)
-    };
+    let is_raw = |now: &termios| (now.c_iflag, now.c_lflag, now.c_cflag) == (raw.c_iflag, raw.c_lflag, raw.c_cflag);
     if settings(fd).is_ok_and(|now| is_raw(&now)) {
         set(fd, before);
     }
@@ -181,6 +190,11 @@ impl Pty {
             Ok(Self { master, slave })
         }
     }
+}
+
+/// What a terminal does with what is written.
+pub(super) fn output_flags(fd: RawFd) -> Option<libc::tcflag_t> {
+    settings(fd).ok().map(|settings| settings.c_oflag)
 }
 
 /// Gives a terminal a size; what runs in its foreground is told by the system.

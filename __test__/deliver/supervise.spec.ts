@@ -1,0 +1,469 @@
+// `se run` and `se run --mask` on a real terminal: what a person sees and what a command finds is the same for both, but
+// for the secrets.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { hasProgram } from '../helpers/programs.js'
+import { OnPty, processOf, untilGone } from '../helpers/pty.js'
+import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
+import { takeSignals } from '../helpers/start.js'
+
+const SECRET = 'terminal-canary-91c4'
+const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+const se = `'${process.execPath}' '${cli}'`
+
+/** The ways in which a command runs, all of which must look alike. */
+const MODES = { exec: [], masked: ['--mask'] } as const
+
+/** Waits for a line that says `end`, in bash; signals that are caught end a `read`. */
+const UNTIL_END = 'echo ready; while read -r line || [ $? -gt 128 ]; do [ "$line" = end ] && exit; done'
+
+/** What is in front of a command in each mode. */
+type Front = readonly string[]
+
+let home: Home
+const removals: (() => void)[] = []
+
+test.before(async () => {
+  checkBundle()
+  home = createHome((fn) => removals.push(fn))
+  await home.ok(['store', 'use', 'file', '--key-file'])
+  await home.ok(['set', 'app/db'], { stdin: SECRET })
+  await home.ok(['set', 'app/pin'], { stdin: '1234' })
+})
+test.after.always(() => removals.forEach((remove) => remove()))
+
+/** A command on a terminal, `se` in front of it. */
+function onTerminal(t: ExecutionContext, front: Front, command: readonly string[], size = {}): OnPty {
+  const argv = [process.execPath, cli, 'run', ...front, '-e', 'X=se://app/db', '--', ...command]
+  const started = new OnPty(argv, env(), { ...size, cwd: join(home.folder, 'work') })
+  t.teardown(() => stop(started))
+  return started
+}
+
+/** Closes a terminal, and waits until its program has gone. */
+async function stop(started: OnPty): Promise<void> {
+  started.child.kill('SIGKILL')
+  await untilGone(await started.pid())
+}
+
+/** An interactive bash on a terminal, without anybody's start-up files. */
+async function shell(t: ExecutionContext): Promise<OnPty> {
+  const argv = ['/bin/bash', '--norc', '--noprofile', '--noediting', '-i']
+  const bash = new OnPty(argv, env(), { rows: 33, columns: 99, cwd: join(home.folder, 'work') })
+  t.teardown(() => stop(bash))
+  await bash.expect(/[#$] $/)
+  bash.send("PS1='pro''mpt> '\n")
+  await bash.expect(/prompt> /)
+  return bash
+}
+
+function env(): NodeJS.ProcessEnv {
+  return { ...home.env, TERM: 'xterm', PS1: '$ ', HISTFILE: '' }
+}
+
+/** The same test for every mode. */
+function eachMode(title: string, body: (t: ExecutionContext, front: Front) => Promise<void>): void {
+  for (const [mode, front] of Object.entries(MODES)) linux(`${mode}: ${title}`, (t) => body(t, front))
+}
+
+const flags = (front: Front): string => front.join(' ')
+
+eachMode('the command has a terminal of that size and those settings', async (t, front) => {
+  const direct = new OnPty(['stty', '-a'], env(), { rows: 33, columns: 99 })
+  t.is(await direct.status(), 0)
+  const started = onTerminal(t, front, ['sh', '-c', 'test -t 0 && test -t 1 && test -t 2 && stty -a; : >/dev/tty'], {
+    rows: 33,
+    columns: 99,
+  })
+  const before = await started.look()
+  t.is(await started.status(), 0)
+  t.is(started.shown, direct.shown)
+  t.deepEqual((await Promise.resolve(before)).size, [33, 99])
+})
+
+eachMode('statuses and deaths are the command’s', async (t, front) => {
+  const bash = await shell(t)
+  bash.send('ulimit -c unlimited\n')
+  await bash.expect(/prompt> /)
+  const cases: [script: string, status: number][] = [
+    ['exit 0', 0],
+    ['exit 3', 3],
+    ['exit 255', 255],
+    ...([1, 2, 3, 6, 9, 10, 11, 13, 14, 15] as const).map((n): [string, number] => [`kill -${n} $$`, 128 + n]),
+  ]
+  for (const [script, status] of cases) {
+    // On a line of its own: bash leaves a line of which a command died by SIGINT.
+    bash.send(`${se} run ${flags(front)} -- sh -c 'ulimit -c 0; ${script}'\n`)
+    await bash.expect(/prompt> /)
+    bash.send('echo "sta""tus $?"\n')
+    const [, seen] = await bash.expect(/status (\d+)\r\nprompt> /)
+    t.is(Number(seen), status, script)
+  }
+  for (const [word, status, message] of [
+    ['no-such-command', 127, /se:\S* command not found: no-such-command\r\n/],
+    ['/etc/passwd', 126, /se:\S* \/etc\/passwd cannot be executed: permission denied\r\n/],
+  ] as const) {
+    bash.send(`${se} run ${flags(front)} -- ${word}; echo "sta""tus $?"\n`)
+    await bash.expect(message)
+    const [, seen] = await bash.expect(/status (\d+)\r\nprompt> /)
+    t.is(Number(seen), status)
+  }
+  t.deepEqual(
+    readdirSync(join(home.folder, 'work')).filter((name) => name.startsWith('core')),
+    [],
+  )
+  bash.send('exit\n')
+  t.is(await bash.status(), 0)
+})
+
+eachMode('Ctrl-C and Ctrl-\\ arrive once', async (t, front) => {
+  const script = `trap "echo int" INT; trap "echo quit" QUIT; ${UNTIL_END}`
+  const started = onTerminal(t, front, ['bash', '-c', script])
+  await started.expect(/ready\r\n/)
+  started.send('\x03')
+  await started.expect(/int\r\n/)
+  started.send('\x1c')
+  await started.expect(/quit\r\n/)
+  started.send('end\n')
+  t.is(await started.status(), 0)
+  t.notRegex(started.shown, /int|quit/)
+})
+
+eachMode('Ctrl-C ends a command that does not catch it, and the caller sees that', async (t, front) => {
+  const bash = await shell(t)
+  bash.send(`${se} run ${flags(front)} -- sh -c 'echo ready; exec cat'\n`)
+  await bash.expect(/ready\r\n/)
+  bash.send('\x03')
+  await bash.expect(/prompt> /)
+  bash.send('echo "sta""tus $?"\n')
+  t.truthy(await bash.expect(/status 130\r\n/))
+})
+
+eachMode('Ctrl-Z, bg and fg: a shell has a job, with its terminal as it was', async (t, front) => {
+  const bash = await shell(t)
+  bash.send(`${se} run ${flags(front)} -- bash -c 'stty -echo; echo ready; read a; echo "read $a"; stty echo'\n`)
+  await bash.expect(/ready\r\n/)
+  const before = await bash.look()
+  bash.send('\x1a')
+  await bash.expect(/Stopped/)
+  await bash.expect(/prompt> /)
+  const stopped = await bash.look()
+  t.not(stopped.foreground, before.foreground)
+  t.true(stopped.canonical && stopped.signals && stopped.output)
+  bash.send('bg\n')
+  await bash.expect(/&/)
+  await bash.expect(/prompt> /)
+  bash.send('\n')
+  await bash.expect(/Stopped/)
+  bash.send('stty echo; fg\n')
+  await bash.expect(/fg/)
+  await bash.lookUntil(({ foreground }) => foreground === before.foreground)
+  bash.send('again\n')
+  await bash.expect(/\nread again\r\n/)
+  await bash.expect(/prompt> /)
+})
+
+eachMode(
+  'a job that is started in the background runs, is stopped when it reads, and comes to the foreground',
+  async (t, front) => {
+    const bash = await shell(t)
+    bash.send(`${se} run ${flags(front)} -- sh -c 'echo "from be""hind"; read a; echo "read $a"' &\n`)
+    await bash.expect(/from behind\r\n/)
+    const { canonical, echo } = await bash.look()
+    t.true(canonical && echo)
+    bash.send('wait -n; jobs\n')
+    await bash.expect(/Stopped/)
+    bash.send('fg\n')
+    await bash.expect(/fg\r\n/)
+    bash.send('now\n')
+    await bash.expect(/\nread now\r\n/)
+    await bash.expect(/prompt> /)
+  },
+)
+
+const SIZES = `
+import os, signal
+def tell(*_):
+    os.write(1, b"%d %d\\n" % os.get_terminal_size(1)[::-1])
+signal.signal(signal.SIGWINCH, tell)
+os.write(1, b"ready\\n")
+os.read(0, 1)
+`
+
+eachMode('a new size is the command’s at once', async (t, front) => {
+  const started = onTerminal(t, front, ['python3', '-c', SIZES])
+  await started.expect(/ready\r\n/)
+  for (const [rows, columns] of [
+    [40, 120],
+    [10, 20],
+  ] as const) {
+    await started.resize(rows, columns)
+    await started.expect(new RegExp(`${rows} ${columns}\r\n`))
+  }
+  started.send('end\n')
+  t.is(await started.status(), 0)
+})
+
+const RAW = `
+import os, sys, termios, tty
+before = termios.tcgetattr(0)
+tty.setraw(0)
+os.write(1, b"raw\\r\\n")
+seen = b""
+while not seen.endswith(b"q"):
+    seen += os.read(0, 100)
+termios.tcsetattr(0, termios.TCSADRAIN, before)
+print(seen.hex())
+`
+
+eachMode('an editor’s raw mode gets every key as it is', async (t, front) => {
+  const started = onTerminal(t, front, ['python3', '-c', RAW])
+  await started.expect(/raw\r\n/)
+  const keys = '\x03\x1a\x1c\x11\x13\x04\x16\r\n\x7f\x00\x1b[A\xc3\xa9q'
+  started.send(keys)
+  await started.expect(new RegExp(`${Buffer.from(keys).toString('hex')}\r\n`))
+  t.is(await started.status(), 0)
+})
+
+eachMode('vi edits a file, and less pages', async (t, front) => {
+  if (!hasProgram('vi') || !hasProgram('less')) {
+    t.pass()
+    return
+  }
+  const file = join(home.folder, 'work', `edited${front.length}`)
+  writeFileSync(file, 'one\n')
+  const vi = onTerminal(t, front, ['vi', '-u', 'NONE', '-N', file])
+  await vi.expect(/one/)
+  vi.send('otwo\x1b:wq\r')
+  t.is(await vi.status(), 0)
+  t.is(readFileSync(file, 'utf8'), 'one\ntwo\n')
+  writeFileSync(file, Array.from({ length: 200 }, (_, index) => `line ${index} end\n`).join(''))
+  for (const script of ['less "$0"', 'cat "$0" | less']) {
+    const less = onTerminal(t, front, ['sh', '-c', script, file])
+    await less.expect(/line 20 end/)
+    less.send('G')
+    await less.expect(/line 199 end/)
+    less.send('q')
+    t.is(await less.status(), 0)
+  }
+  const bash = await shell(t)
+  bash.send(`${se} run ${flags(front)} -- cat ${file} | less\n`)
+  await bash.expect(/line 20 end/)
+  bash.send('G')
+  await bash.expect(/line 199 end/)
+  bash.send('q')
+  await bash.expect(/prompt> /)
+})
+
+eachMode('a password prompt without a line end appears at once, and what is typed does not', async (t, front) => {
+  const started = onTerminal(t, front, [
+    'bash',
+    '-c',
+    'read -r -s -p "Password: " a </dev/tty; echo; echo "${#a} bytes"',
+  ])
+  await started.expect(/Password: $/)
+  started.send('hunter2hunter2\n')
+  const [shown] = await started.expect(/^\r\n14 bytes\r\n/)
+  t.notRegex(shown, /hunter/)
+  t.is(await started.status(), 0)
+})
+
+eachMode('a program in a pipeline asks at the terminal, though its streams lead elsewhere', async (t, front) => {
+  const bash = await shell(t)
+  bash.send(
+    `echo piped | ${se} run ${flags(front)} -- bash -c 'read a; read -r -s -p "Pass""word: " b </dev/tty; echo "$a $b"' | cat\n`,
+  )
+  await bash.expect(/Password: /)
+  await bash.lookUntil(({ echo }) => !echo)
+  bash.send('typed\n')
+  await bash.expect(/piped typed\r\n/)
+  await bash.expect(/prompt> /)
+  t.true((await bash.look()).echo)
+})
+
+eachMode('the terminal’s settings are the same before and after, however the command ends', async (t, front) => {
+  const bash = await shell(t)
+  for (const end of ['exit 1', 'kill -TERM $$', 'kill -KILL $$', 'stty raw -echo; kill -KILL $$']) {
+    if (front.length === 0 && end.startsWith('stty')) continue
+    bash.send(`A=$(stty -g); ${se} run ${flags(front)} -- sh -c '${end}'; [ "$A" = "$(stty -g)" ] && echo "sa""me"\n`)
+    t.truthy(await bash.expect(/\nsame\r\n/))
+    await bash.expect(/prompt> /)
+  }
+})
+
+eachMode('a terminal that closes ends the command, and leaves nothing', async (t, front) => {
+  const started = onTerminal(t, front, ['bash', '-c', 'echo "ready $$ end"; read a'])
+  const [, pid] = await started.expect(/ready (\d+) end/)
+  const leader = await started.pid()
+  await started.hangUp()
+  await untilGone(leader, Number(pid))
+  t.pass()
+})
+
+eachMode('a reader that goes away ends a writer quietly', async (t, front) => {
+  const bash = await shell(t)
+  bash.send(`${se} run ${flags(front)} -- yes | head -n1; echo "\${PIPESTATUS[*]}"\n`)
+  await bash.expect(/\ny\r\n141 0\r\nprompt> /)
+  const always = front.length === 0 ? '' : '--mask=always'
+  bash.send(`${se} run ${always} -- yes | head -n1; echo "\${PIPESTATUS[*]}"\n`)
+  t.truthy(await bash.expect(/\ny\r\n141 0\r\n/))
+})
+
+eachMode('every signal that is sent to the process reaches the command once', async (t, front) => {
+  const started = onTerminal(t, front, takeSignals)
+  await started.expect(/ready\r\n/)
+  const { KILL, STOP, TTIN, TTOU } = { KILL: 9, STOP: 19, TTIN: 21, TTOU: 22 }
+  const standard = Array.from({ length: 31 }, (_, index) => index + 1)
+  const realTime = Array.from({ length: 31 }, (_, index) => index + 34)
+  for (const number of [...standard, ...realTime].filter((number) => ![KILL, STOP, TTIN, TTOU].includes(number))) {
+    process.kill(await started.pid(), number)
+    const [, seen] = await started.expect(/(\d+)\r\n/)
+    t.is(Number(seen), number)
+  }
+  started.send('\x04')
+  t.is(await started.status(), 0)
+  t.is(started.shown, '')
+})
+
+const masked = (t: ExecutionContext, script: string, mask = '--mask'): OnPty =>
+  onTerminal(t, [mask], ['bash', '-c', script])
+
+linux(
+  'a value is masked on every way to the terminal, split over writes and coloured; the rest is the same bytes',
+  async (t) => {
+    const script =
+      `printf '\\033[31mred\\033[0m '; echo "out $X"; echo "err $X" >&2; echo "tty $X" >/dev/tty; ` +
+      `printf '%s' "\${X:0:5}"; printf '%s\\n' "\${X:5}"; printf "$X" | base64; printf 'prompt without end: '; read a`
+    const started = masked(t, script)
+    await started.expect(/prompt without end: $/)
+    started.send('\n')
+    t.is(await started.status(), 0)
+    const all = masked(t, script)
+    all.send('\n')
+    t.is(await all.status(), 0)
+    t.notRegex(all.shown, /canary|dGVybWluYWw/)
+    t.is(all.shown.split('[se://app/db]').length, 6)
+    t.true(all.shown.includes('\x1b[31mred\x1b[0m out [se://app/db]\r\n'))
+  },
+)
+
+linux(
+  'pipes are masked with always, and where CI is set; each stream by itself, in its order where both lead to one',
+  async (t) => {
+    const script = 'for i in 1 2 3; do echo "out$i $X"; echo "err$i $X" >&2; done'
+    const run = (mask: string, more: NodeJS.ProcessEnv = {}) =>
+      home.se(['run', mask, '-e', 'X=se://app/db', '--', 'sh', '-c', script], { env: more })
+    const lines = (name: string, value: string): string => [1, 2, 3].map((i) => `${name}${i} ${value}\n`).join('')
+    for (const [mask, more, value] of [
+      ['--mask=always', {}, '[se://app/db]'],
+      ['--mask', { CI: 'true' }, '[se://app/db]'],
+      ['--mask=auto', { CI: 'false' }, SECRET],
+      ['--mask=auto', {}, SECRET],
+      ['--mask=never', { CI: '1' }, SECRET],
+    ] as const) {
+      const ended = await run(mask, more)
+      t.is(ended.stdout.toString(), lines('out', value), mask)
+      t.is(ended.stderr, lines('err', value), mask)
+      t.is(ended.status, 0)
+    }
+    const both = await home.se(['run', '--mask=always', '-e', 'X=se://app/db', '--', 'sh', '-c', script], {
+      program: ['sh', '-c', 'exec "$@" 2>&1', 'sh', process.execPath, cli],
+    })
+    t.is(both.stdout.toString().replaceAll('[se://app/db]', ''), 'out1 \nerr1 \nout2 \nerr2 \nout3 \nerr3 \n')
+  },
+)
+
+linux('values that are not masked are named before the command starts', async (t) => {
+  const ended = await home.se(['run', '--mask=always', '-e', 'P=se://app/pin', '--', 'sh', '-c', 'echo started >&2'])
+  t.regex(ended.stderr, /^se: not masked: app\/pin \(too short\)\nhint: .*\nstarted\n$/)
+})
+
+linux('what others write after the command has ended comes through, and nobody waits for it', async (t) => {
+  const work = join(home.folder, 'work')
+  execFileSync('mkfifo', [join(work, 'go')])
+  const argv = [
+    'run',
+    '--mask=always',
+    '-e',
+    'X=se://app/db',
+    '--',
+    'sh',
+    '-c',
+    '(read a < go; echo "late $X") & echo now; exit 5',
+  ]
+  const child = spawn(process.execPath, [cli, ...argv], { env: home.env, cwd: work, detached: true })
+  let out = ''
+  child.stdout.on('data', (chunk) => {
+    out += chunk
+  })
+  const [status] = await once(child, 'exit')
+  t.is(status, 5)
+  writeFileSync(join(work, 'go'), '\n')
+  await once(child, 'close')
+  t.is(out, 'now\nlate [se://app/db]\n')
+})
+
+for (const [who, mask] of [
+  ['the parent', '--mask'],
+  ['the monitor', '--mask'],
+  ['the command', '--mask'],
+  ['the parent', '--mask=always'],
+] as const) {
+  linux(`when ${who} is killed (${mask}), nothing is left, and the terminal is as it was`, async (t) => {
+    const bash = await shell(t)
+    const before = await bash.look()
+    const pipes = mask === '--mask' ? '' : '</dev/null 2>&1 | cat'
+    bash.send(`${se} run ${mask} -- bash -c 'echo "ready $$ $PPID end"; sleep 1000 & wait' ${pipes}\n`)
+    const [, command, monitor] = await bash.expect(/ready (\d+) (\d+) end/)
+    const parent = processOf(Number(monitor))?.parent ?? 0
+    await bash.lookUntil(({ canonical }) => mask !== '--mask' || !canonical)
+    const pids = [Number(command), Number(monitor), ...(parent === (await bash.pid()) ? [] : [parent])]
+    const killed = { 'the parent': parent, 'the monitor': Number(monitor), 'the command': Number(command) }[who]
+    process.kill(killed, 'SIGKILL')
+    await bash.expect(/prompt> /)
+    await untilGone(...pids)
+    bash.send('echo "sta""tus ${PIPESTATUS[0]}"\n')
+    await bash.expect(/status 137\r\n/)
+    await bash.expect(/prompt> /)
+    t.deepEqual((await bash.look()).all, before.all)
+  })
+}
+
+linux('a gigabyte goes through without a growth of memory, masked', async (t) => {
+  const work = join(home.folder, 'work')
+  const script = 'head -c 1G /dev/zero; echo "$PPID $X"; read a'
+  const argv = ['run', '--mask=always', '-e', 'X=se://app/db', '--', 'sh', '-c', script]
+  const child = spawn(process.execPath, [cli, ...argv], {
+    env: home.env,
+    cwd: work,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let bytes = 0
+  let last = Buffer.alloc(0)
+  child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    last = Buffer.concat([last.subarray(-100), chunk.subarray(-100)])
+    if (last.at(-1) !== 10) return
+    const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1')) ?? []
+    t.true(Number(peak) < 12_000, `${peak} kB`)
+    child.stdin.end('\n')
+  })
+  t.deepEqual(await once(child, 'close'), [0, null])
+  t.true(bytes > 1 << 30)
+  t.regex(last.toString('latin1'), /\d+ \[se:\/\/app\/db\]\n$/)
+})
+
+linux('keys that the command does not read are not kept without end, and do not keep it from ending', async (t) => {
+  const started = masked(t, 'echo ready; exec sleep 1000')
+  await started.expect(/ready\r\n/)
+  started.send('a few\n\x03')
+  t.is(await started.status(), 130)
+  const flooded = masked(t, 'echo ready; exec sleep 1000')
+  await flooded.expect(/ready\r\n/)
+  flooded.send(`${'x'.repeat(200)}\n`.repeat(10_000))
+  process.kill(await flooded.pid(), 'SIGTERM')
+  t.is(await flooded.status(), 143)
+})
