@@ -19,7 +19,8 @@ export const command: Command = {
     'Prints what differs from the environment that se was started with: the variables of env files, of -e and of ' +
       'groups (--env-from, as for se run), and those of the environment that hold a reference. The values are secrets in plain text: on a terminal, --force is needed.',
     'When anything is wrong, nothing is printed, and the exit status is that of the first problem. eval of nothing ' +
-      'succeeds, so that `eval "$(se env)"` would go on; with `|| echo false`, as in the examples, it fails as well.',
+      'succeeds, so that `eval "$(se env)"` would go on; with `|| echo false` it fails as well, and with `|| echo exit 1` ' +
+      'in direnv, which passes over what fails.',
     'Where a command can be started directly, se run is safer: nothing is printed then.',
   ],
   flags: [
@@ -30,7 +31,7 @@ export const command: Command = {
   positionals: [],
   examples: [
     { note: 'into this shell', command: 'eval "$(se env -f .env || echo false)"' },
-    { note: 'in .envrc, for direnv', command: 'eval "$(se env -e GH_TOKEN=se://github/token || echo false)"' },
+    { note: 'in .envrc, for direnv', command: 'eval "$(se env -e GH_TOKEN=se://github/token || echo exit 1)"' },
     { note: 'for a program', command: 'se env -f .env --format json | jq -r .DB_PASSWORD' },
   ],
   async run(context) {
