@@ -14,7 +14,7 @@ wanted=(cc:gcc)
 if [ "${1:-}" = --tests ] && [ "$(uname -s)" = Linux ]; then
   wanted+=(dbus-daemon:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools age:age tmux:tmux
     python3:python3 strace:strace zsh:zsh fish:fish man:man-db c++:g++ curl:curl setpriv:util-linux flock:util-linux
-    systemd-analyze:systemd ps:procps mount:mount docker:docker-cli)
+    systemd-analyze:systemd ps:procps mount:mount docker:docker-cli direnv:direnv ssh-agent:openssh-client openssl:openssl)
 fi
 missing=()
 for pair in "${wanted[@]:+${wanted[@]}}"; do

@@ -33,7 +33,7 @@ test('the examples of the README do what they say', (t) => {
     return stdout
   }
 
-  const [machine, install, keep, files, store, daemon, plugin, ...others] = blocks('sh')
+  const [machine, install, keep, files, ways, store, daemon, plugin, forTable, ...others] = blocks('sh')
   t.deepEqual(
     [...(machine ?? '').matchAll(/^bash (\S+)/gm)].map(([, script]) => script),
     ['scripts/demo.sh', 'scripts/test.sh'],
@@ -49,9 +49,13 @@ test('the examples of the README do what they say', (t) => {
   shell('se store use file --key-file')
   t.is(shell(keep ?? ''), 's3cretpsql -h localhost -U app with s3cret\n')
   t.is(shell(files ?? ''), 'app s3cret\n')
+  const masked = 'app [se://postgres/prod/password]\n'
+  t.is(shell(ways ?? ''), `psql -h localhost -U app with s3cret\ns3cret${masked}`)
   t.regex(shell(store ?? ''), /^Store: +file/m)
 
-  shell('echo t0ken | se set github/token')
+  // What the lines of the table need, which docs/delivery.spec.ts types.
+  shell(forTable ?? '')
+  t.is(readFileSync(join(work, 'server.js'), 'utf8').trim(), 'console.log(process.env.DB_USER, process.env.DB_PASSWORD)')
   const isPlugin = (text: string): boolean => text.startsWith('// demo.mjs\n')
   const printed = blocks('js')
     .filter((text) => !isPlugin(text))
