@@ -55,7 +55,10 @@ test('the examples of the README do what they say', (t) => {
 
   // What the lines of the table need, which docs/delivery.spec.ts types.
   shell(forTable ?? '')
-  t.is(readFileSync(join(work, 'server.js'), 'utf8').trim(), 'console.log(process.env.DB_USER, process.env.DB_PASSWORD)')
+  t.is(
+    readFileSync(join(work, 'server.js'), 'utf8').trim(),
+    'console.log(process.env.DB_USER, process.env.DB_PASSWORD)',
+  )
   const isPlugin = (text: string): boolean => text.startsWith('// demo.mjs\n')
   const printed = blocks('js')
     .filter((text) => !isPlugin(text))
