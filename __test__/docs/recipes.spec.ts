@@ -149,7 +149,7 @@ test('the steps for GitHub Actions', async (t) => {
   chmodSync(join(shop.work, 'secrets'), 0o755)
   for (const [name, text] of [
     ['deploy.sh', 'exec node server.js'],
-    ['report.sh', 'echo s3cret'],
+    ['report.sh', 'echo s3cret$SE_PASSPHRASE'],
   ] as const) {
     writeFileSync(join(shop.work, name), `#!/bin/sh\n${text}\n`)
     chmodSync(join(shop.work, name), 0o755)
