@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the addon for release on glibc, for this machine's processor: linked by zig against glibc 2.28, so that it runs
+# Builds the addon and the launcher for release on glibc, for this machine's processor: linked by zig against glibc 2.28, so that it runs
 # wherever the official builds of Node 20 do, and checked for that. Needs Python 3 with pip, which fetches zig.
 #
 #   scripts/build-glibc.sh [ARGUMENTS OF build-native.sh]
@@ -24,5 +24,6 @@ CC
 chmod +x "$linker"
 name=$(tr 'a-z-' 'A-Z_' <<<"$target")
 export "CARGO_TARGET_${name}_LINKER=$linker"
+rustup target add "$cpu-unknown-linux-musl" # the launcher's: static, and so for every glibc
 bash scripts/build-native.sh "$@" --target "$target"
 bash scripts/check-glibc.sh se-native.linux-*-gnu.node "$floor"

@@ -15,6 +15,11 @@ npx --no-install napi build $profile --platform --no-js \
 case "$(uname -s)" in MINGW* | MSYS*) exit ;; esac
 # Where cargo puts it depends on the profile, the target and the environment: cargo says where.
 [ $# -gt 0 ] || set -- --target "$(rustc -vV | sed -n 's/^host: //p')" # as napi: both share what they are built from
+# On Linux it is static where the standard library for that is installed (scripts/setup.sh): it starts in half the time, and
+# is one program for every C library.
+static=${2/%-gnu/-musl}
+[ ! -d "$(rustc --print target-libdir --target "$static")" ] || set -- --target "$static"
+[ -z "$profile" ] || profile='--profile launcher'
 # shellcheck disable=SC2086
 launcher=$(cargo build $profile -p launcher --locked --message-format=json-render-diagnostics "$@" |
   node -e 'const line = require("fs").readFileSync(0, "utf8").split("\n").findLast((text) => text.includes("\"executable\":\""))

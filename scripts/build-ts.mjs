@@ -41,6 +41,7 @@ await build({
   outfile: `${folder}/daemon.cjs`,
   banner: { js: nativeLoaderPath },
 })
+await build({ ...common, entryPoints: ['src/cli/postinstall.ts'], outfile: `${folder}/postinstall.cjs` })
 chmodSync(`${folder}/cli.cjs`, 0o755)
 const before = `${folder}-before`
 if (existsSync('dist')) renameSync('dist', before)

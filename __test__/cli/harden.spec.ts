@@ -58,6 +58,7 @@ const STORELESS = [
   'plugins remove',
   'setup',
   'setup docker',
+  'setup native',
   'version',
 ]
 

@@ -2,7 +2,12 @@
 import { main } from './main.js'
 
 async function start(): Promise<number> {
-  if (!/(^|[\\/])docker-pass$/.test(process.argv[1] ?? '')) return main(process.argv, process.env)
+  // The native launcher's note for this process. The native part reads it from how the process was started; no program that
+  // is started here may take it for its own.
+  const note = process.env['SE_START']
+  delete process.env['SE_START']
+  const name = note?.endsWith(':docker-pass') === true ? 'docker-pass' : (process.argv[1] ?? '')
+  if (!/(^|[\\/])docker-pass$/.test(name)) return main(process.argv, process.env)
   const { dockerMain } = await import('./docker/main.js')
   return dockerMain(process.argv, process.env)
 }

@@ -90,6 +90,8 @@ struct Parts {
     plan: process_core::supervise::Plan,
     #[cfg(target_os = "linux")]
     memory_files: Vec<process_core::MemoryFile>,
+    #[cfg(unix)]
+    note: Option<process_core::StartNote>,
 }
 
 impl Parts {
@@ -141,17 +143,21 @@ pub fn capture_launch(words: u32) -> Outcome<Launch> {
         let mut arguments = process_core::arguments()?;
         let first = arguments.len().saturating_sub(words as usize);
         arguments.drain(..first);
+        #[cfg(unix)]
+        let note = process_core::StartNote::of_this_process()?;
         let parts = Parts {
             arguments,
             environment: Environment::current()?,
             #[cfg(unix)]
-            descriptors: process_core::Descriptors::capture().map_err(|error| {
+            descriptors: process_core::Descriptors::capture(note.as_ref()).map_err(|error| {
                 Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error)
             })?,
             #[cfg(unix)]
             plan: process_core::supervise::Plan::default(),
             #[cfg(target_os = "linux")]
             memory_files: Vec::new(),
+            #[cfg(unix)]
+            note,
         };
         Ok(Launch { parts: Mutex::new(parts) })
     })
@@ -241,7 +247,7 @@ impl Launch {
         Outcome::of(|| {
             let parts = self.parts();
             #[cfg(unix)]
-            let error = process_core::exec(&parts.arguments, &parts.environment, &parts.descriptors);
+            let error = process_core::exec(&parts.arguments, &parts.environment, &parts.descriptors, parts.note.as_ref());
             #[cfg(windows)]
             let error =
                 Error::new(Code::Unsupported, "Windows has no exec").with_detail("words", parts.arguments.len());

@@ -2,6 +2,8 @@
 //!
 //! A [`Store`] is one place that keeps secrets; its documentation lists what each operation answers in every case.
 //! Everything here blocks, and a prompt may block for minutes: callers run it on threads of their own.
+//!
+//! Without the feature `stores` there are the bytes and the types alone, for programs that open no store.
 
 #[cfg(test)]
 extern crate self as keychain_core;
@@ -10,23 +12,27 @@ extern crate self as keychain_core;
 #[macro_use]
 #[path = "../tests/contract/mod.rs"]
 mod contract;
-#[cfg(any(windows, test))]
+#[cfg(all(feature = "stores", any(windows, test)))]
 mod credential_manager;
+#[cfg(feature = "stores")]
 pub mod entries;
 mod error;
+#[cfg(feature = "stores")]
 pub mod file;
-#[cfg(any(target_os = "macos", test))]
+#[cfg(all(feature = "stores", any(target_os = "macos", test)))]
 mod gob;
+#[cfg(feature = "stores")]
 pub mod keychain;
+#[cfg_attr(not(feature = "stores"), allow(dead_code, reason = "half of it is about what is written"))]
 mod limits;
-#[cfg(target_os = "macos")]
+#[cfg(all(feature = "stores", target_os = "macos"))]
 mod macos;
 pub mod memory;
 mod secret_bytes;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "stores", target_os = "linux"))]
 mod secret_service;
 mod store;
-#[cfg(windows)]
+#[cfg(all(feature = "stores", windows))]
 mod windows;
 
 pub use error::{Code, Error, Result};

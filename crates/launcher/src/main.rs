@@ -1,32 +1,67 @@
-//! The program behind `se`: does at once what needs no Node, and hands everything else to the JavaScript command line.
+//! The program behind `se`: `se run` and `se get` through a daemon that runs, without Node.
+//!
+//! Only what goes well is done here. Whatever else there is (a flag, a variable, a line of a file or an answer that is not
+//! the usual one, any failure, any panic) is handed over: this process becomes Node with the JavaScript command line, with
+//! the same words and environment, as long as nothing was consumed, printed or started. So every report is JavaScript's.
+//!
+//! Nothing of the process is changed on the way, so that a command gets signals, limits and descriptors as they were. That
+//! is why there is no `main` of Rust's own, whose start ignores SIGPIPE and opens /dev/null where a standard stream is
+//! closed. Every descriptor that is opened is close-on-exec.
+#![cfg_attr(unix, no_main)]
 
 #[cfg(unix)]
-mod supervise;
+mod arguments;
+#[cfg(unix)]
+mod config;
+#[cfg(unix)]
+mod daemon;
+#[cfg(unix)]
+mod env_file;
+#[cfg(unix)]
+mod files;
+#[cfg(unix)]
+mod get;
+#[cfg(unix)]
+mod hand_over;
+#[cfg(unix)]
+mod paths;
+#[cfg(unix)]
+mod resolve;
+#[cfg(unix)]
+mod run;
+#[cfg(unix)]
+mod start;
 
-use std::process::ExitCode;
-
+#[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
-fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1);
-    match words.next() {
-        #[cfg(unix)]
-        Some(word) if word == "__supervise" => supervise::run(words),
-        #[cfg(unix)]
-        Some(word) if word == process_core::supervise::WATCH => watch(words.next()),
-        _ => ExitCode::from(FAILED),
-    }
-}
-
-/// Outlives the parent of a command, to remove its files. Nobody is there to be told of a failure.
+/// Called by the C library, with what the system put on the stack.
 #[cfg(unix)]
-fn watch(record: Option<std::ffi::OsString>) -> ExitCode {
-    match record.map(|record| process_core::watch(record.as_ref())) {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        _ => ExitCode::from(FAILED),
+#[unsafe(no_mangle)]
+extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_char) -> libc::c_int {
+    // SAFETY: this is what the C library promises about the arguments of `main`.
+    let start = unsafe { start::Start::new(count, arguments) };
+    std::panic::set_hook(Box::new(move |_| {
+        hand_over::hand_over(start);
+    }));
+    attempt(start).unwrap_or_else(|| hand_over::hand_over(start))
+}
+
+/// Does the command, and answers with its status. None: it is to be handed over.
+#[cfg(unix)]
+fn attempt(start: start::Start) -> Option<libc::c_int> {
+    if start.is_docker_pass() {
+        return None;
+    }
+    let (command, words) = start.arguments.get(1..)?.split_first()?;
+    match command.to_bytes() {
+        b"run" => run::run(start, words),
+        b"get" => get::get(start, words),
+        _ => None,
     }
 }
 
-/// The status of a command line that failed by itself.
-const FAILED: u8 = 125;
+/// Windows has no exec: there the program is JavaScript's, and this one is not shipped.
+#[cfg(windows)]
+fn main() {}

@@ -5,12 +5,15 @@
 //! the mark was inherited; Node takes the lowest free numbers, so all below its first event loop were inherited; a
 //! file, socket or terminal was inherited, since Node itself opens none. A guess: what looks exactly like one of
 //! Node's own (an epoll, eventfd or io_uring descriptor; a pipe with both ends here, as GNU make's jobserver; a
-//! read-only /dev/null) and lies above its event loop. There the parent's descriptors are looked at.
+//! read-only /dev/null) and lies above its event loop. There the parent's descriptors are looked at. Where the launcher
+//! went before Node, its note says which were inherited, and nothing is guessed.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::c_int;
+
+use crate::start_note::StartNote;
 
 /// What a descriptor refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +49,13 @@ pub struct Descriptors {
 impl Descriptors {
     /// Looks at all descriptors now. Call it before anything of ours is opened, and before JavaScript touches
     /// standard output: libuv makes a pipe there non-blocking, also for everybody else who holds it.
-    pub fn capture() -> io::Result<Self> {
+    pub fn capture(note: Option<&StartNote>) -> io::Result<Self> {
         let open = system::list()?;
         let parent = system::Parent::default();
         let parent_holds = |one: &Open| parent.holds(one);
-        Ok(Self { kept: inherited(&open, &parent_holds).map(|one| (one.fd, one.status)).collect() })
+        let guessed = inherited(&open, &parent_holds).map(|one| one.fd).collect::<Vec<_>>();
+        let is_kept = |fd: c_int| note.and_then(|note| note.had(fd)).unwrap_or_else(|| guessed.contains(&fd));
+        Ok(Self { kept: open.iter().filter(|one| is_kept(one.fd)).map(|one| (one.fd, one.status)).collect() })
     }
 
     /// Lets the command have one more, as it is now. It must stay open until then.
@@ -77,7 +82,7 @@ impl Descriptors {
                     set_close_on_exec(*fd, false);
                     restore_nonblocking(*fd, one.status, *status);
                 }
-                None if one.fd > 2 && !one.close_on_exec => {
+                None if !one.close_on_exec => {
                     changes.0.push(one);
                     set_close_on_exec(one.fd, true);
                 }
@@ -100,6 +105,11 @@ impl Changes {
             restore_nonblocking(one.fd, !one.status, one.status);
         }
     }
+}
+
+/// The descriptors that are not close-on-exec, sorted.
+pub(crate) fn inheritable() -> io::Result<Vec<c_int>> {
+    Ok(system::list()?.into_iter().filter(|one| !one.close_on_exec).map(|one| one.fd).collect())
 }
 
 /// Marks every descriptor above 2 close-on-exec, those that this process was started with as well.

@@ -100,14 +100,20 @@ pub struct Environment(
 
 impl Environment {
     /// The environment that this process was started with, without the variables that only concern se itself: those
-    /// named `SE_…PASSPHRASE…`.
+    /// named `SE_…PASSPHRASE…`, and the launcher's note.
     pub fn current() -> Result<Self> {
         start::environment().map(Self::from_strings)
     }
 
-    pub(crate) fn from_strings(strings: Vec<Vec<u8>>) -> Self {
+    /// The environment of these strings, each `NAME=value` without its NUL, but for the same variables.
+    pub fn from_strings(strings: Vec<Vec<u8>>) -> Self {
         let entries = strings.into_iter().map(Entry::found);
-        Self(entries.filter(|entry| !entry.name().is_some_and(is_passphrase)).collect(), std::process::id())
+        Self(entries.filter(|entry| !entry.name().is_some_and(is_ours)).collect(), std::process::id())
+    }
+
+    /// The environment of these strings, all of them: for a program of our own.
+    pub fn unfiltered(strings: Vec<Vec<u8>>) -> Self {
+        Self(strings.into_iter().map(Entry::found).collect(), std::process::id())
     }
 
     /// These variables for a process that has inherited the descriptors of the one that they were read in: what was named
@@ -145,9 +151,9 @@ impl Environment {
     }
 
     /// Sets a variable: in its place where it is there (further entries of the same name go), else at the end.
-    /// One named `SE_…PASSPHRASE…` is not set.
+    /// One that concerns se itself is not set.
     pub fn set(&mut self, name: &str, value: &[u8]) {
-        if is_passphrase(name.as_bytes()) {
+        if is_ours(name.as_bytes()) {
             return;
         }
         let entry = || Entry::changed(name.as_bytes(), value);
@@ -193,7 +199,7 @@ impl Environment {
     /// Whether a variable of this name never reaches a command.
     #[cfg(windows)]
     pub(crate) fn withholds(name: &[u8]) -> bool {
-        is_passphrase(name)
+        is_ours(name)
     }
 
     /// The variables that were set or bound, in order: name and value.
@@ -239,11 +245,12 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Whether the variable is one of those that open our own store and never reach a command.
-fn is_passphrase(name: &[u8]) -> bool {
+/// Whether the variable never reaches a command: one of those that open our own store, or the launcher's note
+/// ([`crate::NOTE_VARIABLE`]).
+fn is_ours(name: &[u8]) -> bool {
     let upper = name.to_ascii_uppercase();
     let name: &[u8] = if cfg!(windows) { &upper } else { name };
-    name.starts_with(b"SE_") && name.windows(10).any(|part| part == b"PASSPHRASE")
+    name == b"SE_START" || name.starts_with(b"SE_") && name.windows(10).any(|part| part == b"PASSPHRASE")
 }
 
 fn same_name(one: &[u8], other: &[u8]) -> bool {
@@ -327,9 +334,9 @@ mod tests {
     }
 
     #[test]
-    fn passphrases_of_ours_never_come_along() {
+    fn what_concerns_se_itself_never_comes_along() {
         let mut all =
-            environment(&[b"SE_PASSPHRASE=x", b"SE_OLD_PASSPHRASE_FILE=x", b"SE_STORE=file", b"PASSPHRASE=x"]);
+            environment(&[b"SE_PASSPHRASE=x", b"SE_OLD_PASSPHRASE_FILE=x", b"SE_STORE=file", b"PASSPHRASE=x", b"SE_START=1"]);
         all.set("SE_PASSPHRASE", b"x");
         assert_eq!(entries(&all), [&b"SE_STORE=file"[..], b"PASSPHRASE=x"]);
     }

@@ -16,6 +16,7 @@ use libc::{c_char, c_int};
 use crate::descriptors::{Changes, Descriptors};
 use crate::environment::Environment;
 use crate::lookup::candidates;
+use crate::start_note::{StartNote, signals_in};
 use crate::supervise::Plan;
 
 /// The signals that Node's start leaves ignored, which a command would inherit.
@@ -27,14 +28,20 @@ const SHELL: &CStr = c"/bin/sh";
 /// Becomes the command. Call it on the process's main thread. Returns only when that failed, with everything as it
 /// was before.
 ///
-/// The command is looked up on the PATH of `environment`. It gets those variables, the descriptors that were kept,
-/// an empty signal mask, and the default dispositions of the signals that Node ignores; working directory, umask,
-/// limits and terminal are not touched.
+/// The command is looked up on the PATH of `environment`. It gets those variables, and what Node's start destroyed is
+/// given back: the descriptors that were kept; the signals, limits and closed streams that the launcher noted, or, where
+/// no launcher went before Node, an empty signal mask and the default dispositions of the signals that Node ignores.
+/// Working directory, umask and terminal are not touched.
 ///
 /// Failures: nothing of that name → `CommandNotFound`; there, but a folder, not permitted or not a program →
 /// `CommandNotExecutable`; too long for the system → `ValueTooLarge`.
-pub fn exec(arguments: &[Vec<u8>], environment: &Environment, descriptors: &Descriptors) -> Error {
-    let prepared = match Prepared::new(descriptors) {
+pub fn exec(
+    arguments: &[Vec<u8>],
+    environment: &Environment,
+    descriptors: &Descriptors,
+    note: Option<&StartNote>,
+) -> Error {
+    let prepared = match Prepared::new(descriptors, note) {
         Ok(prepared) => prepared,
         Err(error) => {
             return Error::new(Code::Internal, "this process's descriptors cannot be listed").with_source(error);
@@ -55,6 +62,7 @@ pub fn exec_launcher(
     command: &[Vec<u8>],
     environment: &Environment,
     descriptors: &Descriptors,
+    note: Option<&StartNote>,
 ) -> Error {
     let plan = match plan.to_descriptor() {
         Ok(plan) => plan,
@@ -63,11 +71,11 @@ pub fn exec_launcher(
     let number = plan.as_raw_fd().to_string();
     let words = [launcher, b"__supervise", number.as_bytes(), b"--"].map(<[u8]>::to_vec);
     let arguments = [&words[..], command].concat();
-    exec(&arguments, environment, &descriptors.and(&plan))
+    exec(&arguments, environment, &descriptors.and(&plan), note)
 }
 
 /// Becomes the command as [`exec`] does, with this process's descriptors, signals and mask as they are.
-pub(crate) fn execute(arguments: &[Vec<u8>], environment: &Environment) -> Error {
+pub fn execute(arguments: &[Vec<u8>], environment: &Environment) -> Error {
     let Some(command) = arguments.first() else { return no_command() };
     // Arguments come from C strings, so none holds a NUL.
     let terminated: Vec<Vec<u8>> = arguments.iter().map(|argument| [argument, &b"\0"[..]].concat()).collect();
@@ -199,31 +207,65 @@ struct Prepared {
     descriptors: Changes,
     mask: libc::sigset_t,
     dispositions: Vec<(c_int, libc::sigaction)>,
+    limit: Option<libc::rlimit>,
 }
 
 impl Prepared {
-    fn new(descriptors: &Descriptors) -> io::Result<Self> {
+    fn new(descriptors: &Descriptors, note: Option<&StartNote>) -> io::Result<Self> {
         let descriptors = descriptors.prepare()?;
-        let dispositions = IGNORED_BY_NODE.map(|signal| (signal, set_disposition(signal, None))).into();
-        // SAFETY: both sets are local; sigemptyset initialises the first, pthread_sigmask writes the second.
+        let (ignored, blocked) = note.map_or((0, 0), |note| (note.ignored, note.blocked));
+        let by_default = IGNORED_BY_NODE.map(|signal| (signal, set_disposition(signal, None)));
+        let dispositions = signals_in(ignored).map(|signal| (signal, set_disposition(signal, Some(&ignoring()))));
+        let dispositions = by_default.into_iter().chain(dispositions).collect();
+        // SAFETY: both sets are local; sigemptyset initialises the first, pthread_sigmask writes the second. A signal that
+        // the C library keeps for itself is refused, and stays out.
         let mask = unsafe {
-            let mut empty = std::mem::zeroed();
+            let mut wanted = std::mem::zeroed();
             let mut before = std::mem::zeroed();
-            libc::sigemptyset(&raw mut empty);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const empty, &raw mut before);
+            libc::sigemptyset(&raw mut wanted);
+            for signal in signals_in(blocked) {
+                libc::sigaddset(&raw mut wanted, signal);
+            }
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const wanted, &raw mut before);
             before
         };
-        Ok(Self { descriptors, mask, dispositions })
+        let limit = note.and_then(|note| note.soft_limit).and_then(set_soft_limit);
+        Ok(Self { descriptors, mask, dispositions, limit })
     }
 
     fn undo(self) {
+        if let Some(limit) = self.limit {
+            // SAFETY: setrlimit reads the local only.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+        }
         // SAFETY: the mask is the one that pthread_sigmask wrote.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut()) };
-        for (signal, before) in self.dispositions {
+        for (signal, before) in self.dispositions.into_iter().rev() {
             set_disposition(signal, Some(&before));
         }
         self.descriptors.undo();
     }
+}
+
+/// Sets the soft limit of open files, where it may be so, and answers the limits before.
+fn set_soft_limit(soft: u64) -> Option<libc::rlimit> {
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls take a pointer to a local.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) != 0 {
+            return None;
+        }
+        let wanted = libc::rlimit { rlim_cur: libc::rlim_t::try_from(soft).ok()?.min(before.rlim_max), ..before };
+        (libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) == 0).then_some(before)
+    }
+}
+
+/// The disposition of an ignored signal.
+fn ignoring() -> libc::sigaction {
+    // SAFETY: a zeroed sigaction is SIG_DFL with an empty mask.
+    let mut ignoring: libc::sigaction = unsafe { std::mem::zeroed() };
+    ignoring.sa_sigaction = libc::SIG_IGN;
+    ignoring
 }
 
 /// Sets a signal's disposition (the default without `wanted`) and answers the one before.
@@ -254,7 +296,7 @@ mod tests {
         let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         let environment = Environment::from_strings(vec![format!("PATH={path}").into_bytes()]);
         let alone = alone();
-        let error = exec(&arguments, &environment, &Descriptors::capture().unwrap());
+        let error = exec(&arguments, &environment, &Descriptors::capture(None).unwrap(), None);
         drop(alone);
         let foreseen = check(&arguments, &environment).unwrap_err();
         assert_eq!((foreseen.code(), foreseen.to_string()), (error.code(), error.to_string()));
@@ -296,7 +338,7 @@ mod tests {
         let _alone = alone();
         let file = fs::File::open("/dev/zero").unwrap();
         let fd = file.as_raw_fd();
-        let descriptors = Descriptors::capture().unwrap();
+        let descriptors = Descriptors::capture(None).unwrap();
         // SAFETY: the test's own descriptor, and a look at a disposition.
         let state = || unsafe {
             let mut disposition: libc::sigaction = std::mem::zeroed();
@@ -308,7 +350,7 @@ mod tests {
         unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) };
         let before = state();
         assert_eq!((before.0, before.1), (libc::SIG_IGN, libc::FD_CLOEXEC));
-        let prepared = Prepared::new(&descriptors).unwrap();
+        let prepared = Prepared::new(&descriptors, None).unwrap();
         assert_eq!(state(), (libc::SIG_DFL, 0, flags));
         prepared.undo();
         assert_eq!(state(), before);

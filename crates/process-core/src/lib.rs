@@ -34,6 +34,8 @@ mod socket;
 mod spawn;
 mod start;
 #[cfg(unix)]
+mod start_note;
+#[cfg(unix)]
 pub mod supervise;
 mod trim;
 #[cfg_attr(windows, allow(dead_code, reason = "the console edits the line; only the limit is used"))]
@@ -44,7 +46,7 @@ pub use descriptors::{Descriptors, close_on_exec};
 pub use edit_file::EditFile;
 pub use environment::{Environment, MAX_VARIABLE_BYTES, Problem, Reference};
 #[cfg(unix)]
-pub use exec::{check, exec, exec_launcher};
+pub use exec::{check, exec, exec_launcher, execute};
 #[cfg(unix)]
 pub use file_lock::FileLock;
 pub use generate::generate;
@@ -70,4 +72,6 @@ pub use socket::{Address, Found, MAX_ADDRESS_BYTES, Refusal, connect, listen, pr
 #[cfg(windows)]
 pub use spawn::{check, spawn};
 pub use start::{Arguments, arguments};
+#[cfg(unix)]
+pub use start_note::{NOTE_VARIABLE, StartNote};
 pub use trim::trim_memory;

@@ -5,8 +5,8 @@ import type { Command } from '../command.js'
 export const command: Command = {
   name: 'setup',
   summary: 'make other programs find this one',
-  usage: ['docker'],
-  description: ['Nothing is needed for se itself.'],
+  usage: ['docker', 'native'],
+  description: ['Nothing is needed for se itself; as the native program it starts sooner.'],
   flags: [],
   positionals: [],
   commands: [
@@ -14,6 +14,11 @@ export const command: Command = {
       name: 'docker',
       summary: 'make this program docker pass',
       load: async () => (await import('./setup-docker.js')).command,
+    },
+    {
+      name: 'native',
+      summary: 'make se the native program, which starts without Node where it can',
+      load: async () => (await import('./setup-native.js')).command,
     },
   ],
   examples: [{ note: 'docker pass', command: 'se setup docker' }],

@@ -1,0 +1,309 @@
+// The native program behind `se` beside the JavaScript command line: for each command line the same output, status and
+// command environment, byte for byte. What is to be done without Node is run where there is none.
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
+import { parseEnvFile } from '../../src/deliver/env-file.js'
+import { type Daemon, configFile, homeAddress, startDaemon } from '../helpers/daemon.js'
+import { startHanging } from '../helpers/fake-daemon.js'
+import { checkLauncher, launcher, pathWithoutNode } from '../helpers/launcher.js'
+import { checkBundle, cli, createFileHome, type Ended, type Home } from '../helpers/se.js'
+import { type Start, start } from '../helpers/start.js'
+
+const unix = process.platform === 'win32' ? test.serial.skip : test.serial
+const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+
+test.before(() => {
+  checkBundle()
+  checkLauncher()
+})
+
+const js = [process.execPath, cli]
+const PLUGIN = `#!/bin/sh
+while read -r line; do
+  case $line in
+    *shared/*) echo '{"id":"shared/a","value":"of the plugin"}' ;;
+    *fails/*) exit 3 ;;
+  esac
+done
+`
+
+/** A warm daemon with secrets, two plugins and files for `run`. */
+async function begin(t: ExecutionContext): Promise<Daemon> {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const program = join(home.folder, 'plugin.sh')
+  writeFileSync(program, PLUGIN, { mode: 0o755 })
+  const table = (name: string) =>
+    `[plugins.${name}]\ncommand = ${JSON.stringify(program)}\nprotocol = "lines"\npattern = "${name}/**"\n`
+  const daemon = await startDaemon(t, { home, config: table('shared') + table('fails') })
+  const secrets: Record<string, string | Uint8Array> = {
+    'app/db': 'hunter2',
+    'app/bytes': Buffer.from([0xff, 0x3d, 0x0a]),
+    'app/lines': 'a\nb\n',
+    'app/empty': '',
+    'nul/a': 'a\0b',
+    'big/a': 'x'.repeat(131_072),
+    'shared/a': 'of the store',
+    'fails/a': 'beside a failure',
+  }
+  for (const [id, value] of Object.entries(secrets)) await home.ok(['set', id, '--verbatim'], { stdin: value })
+  const work = join(home.folder, 'work')
+  writeFileSync(join(work, '.env'), '# c\nA=se://app/db\nexport B="two\nlines"\nSE_PASSPHRASE=x\n')
+  writeFileSync(join(work, 'more.env'), 'A=plain\nC=se://app/bytes\n')
+  writeFileSync(join(work, 'bad.env'), 'no line\n')
+  return daemon
+}
+
+/** Runs a command line by both programs, and holds them equal. `native`: where no Node is found. */
+async function both(
+  t: ExecutionContext,
+  home: Home,
+  args: readonly string[],
+  { env = {}, native = true, stdin = '' }: { env?: NodeJS.ProcessEnv; native?: boolean; stdin?: string } = {},
+): Promise<Ended> {
+  const all = native ? { ...env, PATH: pathWithoutNode(home) } : env
+  const expected = await home.se(args, { env: all, stdin, program: js })
+  const ended = await home.se(args, { env: all, stdin, program: [launcher] })
+  t.deepEqual(ended, expected, `se ${args.join(' ')}`)
+  return expected
+}
+
+const environ = ['--', 'cat', '/proc/self/environ']
+
+unix('run and get through a warm daemon do without Node what JavaScript does', async (t) => {
+  const { home, lines } = await begin(t)
+  const cases: [args: string[], env?: NodeJS.ProcessEnv][] = [
+    [['run', '--', 'sh', '-c', 'exit 3']],
+    [['run', '--', 'sh', '-c', 'kill -TERM $$']],
+    [['run', 'sh', '-c', 'echo "$0" "$@"', '--', '-x', '']],
+    [['run', ...environ], { X: 'pg://u:se://app/db@h', Y: ' se://app/db' }],
+    [['run', ...environ], { X: 'se://app/db', SE_PASSPHRASE: 'x', SE_OTHER: '1', SE_START: 'forged' }],
+    [['run', ...environ], { X: 'se://app/bytes', Y: 'se://app/empty', Z: 'se://app/lines', X2: 'se://app/bytes' }],
+    [['run', '-e', 'X=se://*/db', '--strict', ...environ], { X: 'before' }],
+    [['run', '-eX=se://app/db', '--env', 'odd name=se://app/db', '--env=Y=se://app/db', ...environ]],
+    [['run', '-f', '.env', '-f=more.env', ...environ], { B: 'before' }],
+    [['run', '-fmore.env', '--env-file', '.env', '-e', 'A=se://app/lines', ...environ]],
+    [['run', '-f', '{home}/work/.env', ...environ], { SE_STORE: 'file' }],
+    [['run', ...environ], { X: 'se://app/db', SE_TIMEOUT_MS: '60000', SE_CONFIG: '~/config/se-native/config.toml' }],
+    [['run', ...environ], { X: 'se://app/db', SE_STORE_PATH: '../data/se-native/./store.age' }],
+    [['run', ...environ], { X: 'se://app/db', SE_SOCKET: '../run/se-native/daemon.sock' }],
+    [['run', ...environ], { X: 'se://app/db', NODE_OPTIONS: '--no-warnings' }],
+    [['get', 'app/db']],
+    [['get', 'app/db', '--reveal']],
+    [['get', '-r', '--', 'app/bytes']],
+    [['get', '--reveal', '-r', 'app/empty']],
+    [['get', 'app/lines', '-r']],
+  ]
+  for (const [args, env = {}] of cases) {
+    const before = lines.length
+    const words = args.map((word) => word.replace('{home}', home.folder))
+    const { stderr } = await both(t, home, words, { env })
+    t.is(stderr, '')
+    const asked = lines.length - before
+    t.is(asked % 2, 0, 'both asked as often')
+  }
+})
+
+unix('ten references are one request', async (t) => {
+  const { home, lines } = await begin(t)
+  const env = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`X${index}`, index % 2 ? 'se://app/db' : `se://app/*ines`.replace('*ines', 'lines')]))
+  const before = lines.length
+  const ended = await home.se(['run', '--', 'true'], { env: { ...env, PATH: pathWithoutNode(home) }, program: [launcher] })
+  t.is(ended.status, 0, ended.stderr)
+  await home.ok(['get', 'app/db'])
+  const asked = lines.slice(before).filter(({ message }) => message === 'request')
+  t.true(asked.length <= 2, JSON.stringify(asked))
+})
+
+unix('everything unusual is handed over, and ends as JavaScript has it', async (t) => {
+  const { home } = await begin(t)
+  const work = join(home.folder, 'work')
+  const X = { X: 'se://app/db' }
+  const cases: [args: string[], env?: NodeJS.ProcessEnv, stdin?: string][] = [
+    [[]],
+    [['--version']],
+    [['run']],
+    [['run', '--help']],
+    [['run', '--unknown', '--', 'true']],
+    [['run', '-env=X', '--', 'true']],
+    [['run', '-e', 'X', '--', 'true']],
+    [['run', '-e', 'X=plain', '--', 'true']],
+    [['run', '-e', 'SE_PASSPHRASE=se://app/db', '--', 'true']],
+    [['run', '-f', 'missing.env', '-f', 'bad.env', '--', 'true'], X],
+    [['run', '-f', '/dev/stdin', '--', 'env'], {}, 'FROM_PIPE=1\n'],
+    [['run', '-f', '.', '--', 'true']],
+    [['run', '--dry-run', '-f', '.env', '--', 'true']],
+    [['run', '--no-daemon', '--', 'printenv', 'X'], X],
+    [['run', '--', 'true'], { X: 'se://app/none', Y: 'se://app/*', Z: 'se://a//b', N: 'se://nul/a' }],
+    [['run', '--', 'true'], { X: 'se://big/a' }],
+    [['run', '--', 'true'], { X_FILE: 'se://app/db' }],
+    [['run', '--', 'true'], { X: 'se://docker/secrets-engine/a' }],
+    [['run', '--', 'printenv', 'X'], { X: 'se://fails/a' }],
+    [['run', '--strict', '--', 'printenv', 'X'], { X: 'se://fails/a' }],
+    [['run', '--', 'true'], { X: 'se://shared/a' }],
+    [['run', '--', 'no-such-command'], X],
+    [['run', '--', './bad.env'], X],
+    [['run', '--', 'true'], { ...X, SE_TIMEOUT_MS: 'soon' }],
+    [['run', '--', 'true'], { ...X, SE_STORE: 'nowhere' }],
+    [['run', '--', 'printenv', 'X'], { ...X, SE_STORE_PATH: '/nowhere/store.age' }],
+    [['run', '--', 'true'], { ...X, SE_SOCKET: '@nobody-listens-here' }],
+    [['run', '--', 'printenv', 'X'], { ...X, XDG_RUNTIME_DIR: '/nowhere' }],
+    [['get']],
+    [['get', 'a', 'b']],
+    [['get', 'a//b']],
+    [['get', 'se://app/db']],
+    [['get', 'app/none']],
+    [['get', 'shared/a', '--reveal']],
+    [['get', 'fails/a', '--reveal']],
+    [['get', 'app/db', '--reveal', '--no-daemon']],
+    [['get', 'app/db', '--reveal', '--output', 'file']],
+    [['ls']],
+    [['explode']],
+  ]
+  for (const [args, env = {}, stdin = ''] of cases) await both(t, home, args, { env, stdin, native: false })
+  const { stdout } = await both(t, home, ['get', 'app/db', '--output', 'out'], { native: false })
+  t.is(stdout.length, 0)
+  t.is(readFileSync(join(work, 'out'), 'utf8'), 'hunter2')
+})
+
+unix('a configuration that is wrong, and one written in another way, are JavaScript’s', async (t) => {
+  const { home } = await begin(t)
+  const file = configFile(home)
+  const text = readFileSync(file, 'utf8')
+  const args = ['run', '--', 'printenv', 'X']
+  const env = { X: 'se://app/db' }
+  for (const more of ['other = 1\n', 'a = [\n', '[daemon]\n', '[plugins.x]\ncommand = """x"""\n', "[plugins.x]\ncommand = 'x'\n"]) {
+    writeFileSync(file, text + more)
+    await both(t, home, args, { env, native: false })
+  }
+  writeFileSync(file, text)
+  chmodSync(file, 0o666)
+  t.regex((await both(t, home, args, { env, native: false })).stderr, /others can write to it/)
+  chmodSync(file, 0o600)
+  t.is((await both(t, home, args, { env })).stdout.toString(), 'hunter2\n')
+})
+
+unix('without a daemon, and with one that hangs or is another program, JavaScript says what it always says', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  await home.ok(['set', 'app/db'], { stdin: 'hunter2' })
+  const env = { X: 'se://app/db' }
+  const args = ['run', '--', 'printenv', 'X']
+  t.is((await both(t, home, args, { env, native: false })).stdout.toString(), 'hunter2\n')
+  mkdirSync(join(home.folder, 'run/se-native'), { mode: 0o700 })
+  await startHanging((fn) => t.teardown(fn), homeAddress(home))
+  t.regex((await both(t, home, args, { env, native: false })).stderr, /is there and does not answer/)
+})
+
+unix('where Node is missing, what needs it says so', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const env = { PATH: pathWithoutNode(home) }
+  for (const [args, status] of [
+    [['run', '--help'], 125],
+    [['ls'], 1],
+  ] as const) {
+    const ended = await home.se(args, { env, program: [launcher] })
+    t.is(ended.status, status)
+    t.regex(ended.stderr, /^se: Node\.js cannot be started: command not found: node\nhint: install Node\.js/)
+  }
+})
+
+unix('called by Docker’s name it is Docker’s plugin', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const [ours, theirs] = [join(home.folder, 'a'), join(home.folder, 'b')].map((folder) => {
+    mkdirSync(folder)
+    return join(folder, 'docker-pass')
+  }) as [string, string]
+  symlinkSync(launcher, ours)
+  symlinkSync(cli, theirs)
+  for (const args of [['docker-cli-plugin-metadata'], ['pass', 'ls'], ['pass', 'get', 'none']]) {
+    const expected = await home.se(args, { program: [process.execPath, theirs] })
+    t.deepEqual(await home.se(args, { program: [ours] }), expected)
+  }
+})
+
+unix('a reader that goes away is no failure of get, as in JavaScript', async (t) => {
+  const { home } = await begin(t)
+  await home.ok(['set', 'big/b', '--verbatim'], { stdin: 'x'.repeat(1 << 20) })
+  for (const program of [js, [launcher]]) {
+    const script = `${program.map((word) => `"${word}"`).join(' ')} get big/b --reveal | head -c 1; echo " \${PIPESTATUS[0]}"`
+    const ended = await home.se(['-c', script], { program: ['/bin/bash'] })
+    t.is(ended.stdout.toString(), 'x 0\n')
+  }
+})
+
+// Pieces that mean something to either reader, so that random texts are often files.
+const pieces = ['A', 'B', 'export ', '=', '=', '\n', '\n', ' ', '\t', '#', '"', "'", '`', '\\n', '\\', 'x', '\r\n', 'ä']
+
+unix('any env file is read alike', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const PATH = pathWithoutNode(home)
+  const file = join(home.folder, 'work/random.env')
+  let [right, wrong] = [0, 0]
+  const text = fc.array(fc.constantFrom(...pieces), { maxLength: 16 }).map((parts) => parts.join(''))
+  await fc.assert(
+    fc.asyncProperty(text, async (text) => {
+      writeFileSync(file, text)
+      const { variables, faults } = parseEnvFile(text)
+      const { stdout, stderr } = await home.se(['run', '-f', file, '--', '/bin/cat', '/proc/self/environ'], {
+        env: { PATH },
+        program: [launcher],
+      })
+      if (faults.length > 0) {
+        wrong++
+        return t.regex(stderr, /Node\.js cannot be started/, JSON.stringify(text))
+      }
+      right++
+      const set = new Map(variables.map(({ name, value }) => [name, value]))
+      const expected = [...set].map(([name, value]) => `${name}=${value}\0`).join('')
+      t.true(stdout.toString().endsWith(`\0${expected}`), JSON.stringify(text))
+    }),
+    { numRuns: process.platform === 'linux' ? 300 : 0 },
+  )
+  t.log(`${right} files, ${wrong} that are none`)
+})
+
+function variables(home: Home, more: readonly (string | Buffer)[] = []): (string | Buffer)[] {
+  return [...Object.entries({ ...home.env, PATH: pathWithoutNode(home) }).map(([name, value]) => `${name}=${value}`), ...more]
+}
+
+linux('the command is the launcher’s process, with every byte, signal, limit and descriptor as it was', async (t) => {
+  const { home } = await begin(t)
+  const odd = [Buffer.from([0x5a, 0x3d, 0xff]), 'A=1', 'A=2', 'none', Buffer.from([0xff, 0x3d])]
+  const state: Partial<Start> = {
+    descriptors: { 3: ['/etc/passwd', 0], 9: ['pipe', 12], 20: ['/dev/null', 0] },
+    ignored: [1, 13, 25],
+    blocked: [10, 34],
+    softLimit: 128,
+    umask: 0o027,
+    nonblocking: [0, 1],
+  }
+  const script =
+    'cat /proc/$$/status /proc/$$/limits | grep -E "^Sig|open files|Umask"; for fd in /proc/$$/fd/*; do n=${fd##*/}; ' +
+    'echo "$n $(readlink $fd)" $(grep flags /proc/$$/fdinfo/$n); done; cat /proc/$$/environ; echo "$PPID $$"'
+  const seen = [['/usr/bin/env'], [launcher, 'run', '--']].map(async (front) => {
+    const argv = [...front, '/bin/bash', '-c', script, Buffer.from([0xff])]
+    const started = start(home.folder, { argv, env: variables(home, odd), ...state })
+    const status = await started.end()
+    const plain = started.shown.replace(/(pipe|socket):\[\d+\]/g, '$1').replace(/^(255|\d+ \/proc).*\n/gm, '')
+    const [, pid] = /(\d+)\n$/.exec(plain) ?? []
+    t.is(Number(pid), started.child.pid)
+    return `${plain.replace(/\d+\n$/, '')} ${status}`
+  })
+  const [without, withSe] = await Promise.all(seen)
+  t.is(withSe, without)
+})
+
+linux('a closed stream stays closed', async (t) => {
+  const { home } = await begin(t)
+  for (const closed of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-']) {
+    const seen: string[] = []
+    for (const front of ['env X=hunter2', `"${launcher}" run -e X=se://app/db --`]) {
+      const out = `${home.folder}/tmp/out`
+      const script = `${front} /bin/sh -c 'exec 9>${out}; ls /proc/$$/fd >&9; echo $X >&9' ${closed}; cat ${out}`
+      seen.push((await home.se(['-c', script], { program: ['/bin/sh'] })).stdout.toString())
+    }
+    t.is(seen[1], seen[0], closed)
+    t.regex(seen[1] ?? '', /hunter2/)
+  }
+})
