@@ -263,47 +263,81 @@ unix('any env file is read alike', async (t) => {
   t.log(`${right} files, ${wrong} that are none`)
 })
 
-function variables(home: Home, more: readonly (string | Buffer)[] = []): (string | Buffer)[] {
-  return [...Object.entries({ ...home.env, PATH: pathWithoutNode(home) }).map(([name, value]) => `${name}=${value}`), ...more]
-}
+// As `env`, then where the launcher becomes the command itself, and where Node comes in between.
+const fronts = [['/usr/bin/env'], [launcher, 'run', '--'], [launcher, 'run', '--no-daemon', '--']]
 
-linux('the command is the launcher’s process, with every byte, signal, limit and descriptor as it was', async (t) => {
-  const { home } = await begin(t)
+linux('the command has every byte, signal, limit and descriptor as it was, also when Node came in between', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
   const odd = [Buffer.from([0x5a, 0x3d, 0xff]), 'A=1', 'A=2', 'none', Buffer.from([0xff, 0x3d])]
+  const env = [...Object.entries(home.env).map(([name, value]) => `${name}=${value}`), ...odd]
   const state: Partial<Start> = {
     descriptors: { 3: ['/etc/passwd', 0], 9: ['pipe', 12], 20: ['/dev/null', 0] },
-    ignored: [1, 13, 25],
+    ignored: [1, 13, 25, 40],
     blocked: [10, 34],
     softLimit: 128,
     umask: 0o027,
     nonblocking: [0, 1],
   }
   const script =
-    'cat /proc/$$/status /proc/$$/limits | grep -E "^Sig|open files|Umask"; for fd in /proc/$$/fd/*; do n=${fd##*/}; ' +
-    'echo "$n $(readlink $fd)" $(grep flags /proc/$$/fdinfo/$n); done; cat /proc/$$/environ; echo "$PPID $$"'
-  const seen = [['/usr/bin/env'], [launcher, 'run', '--']].map(async (front) => {
+    'grep -E "^Sig|Umask" /proc/$$/status; grep "open files" /proc/$$/limits; for fd in /proc/$$/fd/*; do n=${fd##*/}; ' +
+    'echo "$n $(readlink $fd)" $(grep flags /proc/$$/fdinfo/$n); done; cat /proc/$$/environ; echo "pid $$"'
+  const seen: string[] = []
+  for (const front of fronts) {
     const argv = [...front, '/bin/bash', '-c', script, Buffer.from([0xff])]
-    const started = start(home.folder, { argv, env: variables(home, odd), ...state })
+    const started = start(home.folder, { argv, env, ...state })
     const status = await started.end()
-    const plain = started.shown.replace(/(pipe|socket):\[\d+\]/g, '$1').replace(/^(255|\d+ \/proc).*\n/gm, '')
-    const [, pid] = /(\d+)\n$/.exec(plain) ?? []
-    t.is(Number(pid), started.child.pid)
-    return `${plain.replace(/\d+\n$/, '')} ${status}`
-  })
-  const [without, withSe] = await Promise.all(seen)
-  t.is(withSe, without)
+    const [end, pid] = /pid (\d+)\n$/.exec(started.shown) ?? []
+    t.is(Number(pid), started.child.pid, started.shown)
+    const plain = started.shown.replace(end ?? '', '').replace(/(pipe|socket):\[\d+\]/g, '$1')
+    seen.push(`${plain.replace(/^(255|\d+ \/proc).*\n/gm, '')} ${status}`)
+  }
+  t.is(seen[1], seen[0])
+  t.is(seen[2], seen[0])
+  t.regex(seen[0] ?? '', /^SigIgn:\t0000008001001001$/m)
+})
+
+linux('nohup protects a command that is started by the launcher, also when Node came in between', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  for (const front of fronts.slice(1)) {
+    const shown = await home.ok([...front, 'cat', '/proc/self/status'], { program: ['nohup'] })
+    t.regex(shown, /SigIgn:\t0{15}1\n/)
+  }
+})
+
+linux('a forged note does no harm, and no program that is started sees one', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  const plain = await home.ok(['run', '--', 'cat', '/proc/self/environ', '/proc/self/status'], { program: js })
+  for (const note of ['', '1', '1:1:ffffffffffffffff:0::0-9999:se', 'x:docker-pas', '1:$$:0:0:1:0-2']) {
+    for (const program of [js, [launcher]]) {
+      const shown = await home.ok(['run', '--no-daemon', '--', 'cat', '/proc/self/environ', '/proc/self/status'], {
+        env: { SE_START: note },
+        program,
+      })
+      const facts = (text: string) => [text.split('Name:')[0], /^SigIgn.*$/m.exec(text)?.[0]]
+      t.deepEqual(facts(shown), facts(plain))
+    }
+  }
+  const seen = await home.ok(['edit', '--help'], { program: [launcher] })
+  t.regex(seen, /Usage/)
+  await home.ok(['set', 'a/b'], { stdin: 'x' })
+  const editor = join(home.folder, 'editor.sh')
+  writeFileSync(editor, `#!/bin/sh\nenv > ${home.folder}/seen\n`, { mode: 0o755 })
+  await home.se(['edit', 'a/b'], { env: { EDITOR: editor }, program: [launcher] })
+  t.notRegex(readFileSync(join(home.folder, 'seen'), 'utf8'), /SE_START/)
 })
 
 linux('a closed stream stays closed', async (t) => {
   const { home } = await begin(t)
   for (const closed of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-']) {
     const seen: string[] = []
-    for (const front of ['env X=hunter2', `"${launcher}" run -e X=se://app/db --`]) {
+    const se = `"${launcher}" run -e X=se://app/db`
+    for (const front of ['env X=hunter2', `${se} --`, `${se} --no-daemon --`]) {
       const out = `${home.folder}/tmp/out`
       const script = `${front} /bin/sh -c 'exec 9>${out}; ls /proc/$$/fd >&9; echo $X >&9' ${closed}; cat ${out}`
       seen.push((await home.se(['-c', script], { program: ['/bin/sh'] })).stdout.toString())
     }
     t.is(seen[1], seen[0], closed)
+    t.is(seen[2], seen[0], `${closed} through Node`)
     t.regex(seen[1] ?? '', /hunter2/)
   }
 })

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 pub(crate) struct Flag {
     pub(crate) name: &'static str,
     pub(crate) short: Option<u8>,
-    /// Whether it has a value, and then it may be given several times.
+    /// Whether it has a value.
     pub(crate) value: bool,
 }
 

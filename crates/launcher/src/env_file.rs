@@ -1,28 +1,54 @@
 //! Env files, read as `src/deliver/env-file.ts` reads them (one file of vectors is read by both). A fault is JavaScript's
 //! to tell.
 
-/// The variables of a file in order, a repeated name as often as it is there. None: something is wrong with it.
-pub(crate) fn parse(text: &str) -> Option<Vec<(String, String)>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut variables = Vec::new();
-    let mut lines = text.split('\n');
-    while let Some(line) = lines.next() {
-        if let Some(variable) = read_line(line, &mut lines)? {
-            variables.push(variable);
-        }
-    }
-    Some(variables)
+use crate::groups::{Group, is_prefix};
+
+/// What a file says: its variables and groups in order, a repeated name as often as it is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct EnvFile {
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) groups: Vec<Group>,
 }
 
-/// What begins at a line: a variable or nothing. A quoted value takes more lines.
-fn read_line<'t>(whole: &'t str, more: &mut impl Iterator<Item = &'t str>) -> Option<Option<(String, String)>> {
-    let line = trim(whole);
-    if line.is_empty() || line.starts_with('#') {
-        return Some(None);
+/// Takes the text of a file apart. None: something is wrong with it.
+pub(crate) fn parse(text: &str) -> Option<EnvFile> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    let mut file = EnvFile::default();
+    let mut lines = text.split('\n');
+    while let Some(line) = lines.next() {
+        let trimmed = trim(line);
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        if trimmed.contains(is_control) {
+            return None;
+        }
+        match trimmed.starts_with('@') {
+            true => file.groups.push(read_group(trimmed)?),
+            false => file.variables.push(read_variable(line, &mut lines)?),
+        }
     }
-    if line.contains(is_control) {
+    Some(file)
+}
+
+/// `@from REF` with `prefix=NAME` behind it or not, and a comment or not.
+fn read_group(line: &str) -> Option<Group> {
+    let line = line.split_once(" #").map_or(line, |(line, _)| line);
+    let mut words = line.split(' ').filter(|word| !word.is_empty());
+    if words.next() != Some("@from") {
         return None;
     }
+    let reference = words.next().filter(|reference| reference.starts_with("se://"))?.to_owned();
+    let prefix = match words.next() {
+        None => String::new(),
+        Some(word) => word.strip_prefix("prefix=").filter(|prefix| is_prefix(prefix))?.to_owned(),
+    };
+    words.next().is_none().then_some(Group { reference, prefix })
+}
+
+/// The variable that begins at a line. A quoted value takes more lines.
+fn read_variable<'t>(whole: &'t str, more: &mut impl Iterator<Item = &'t str>) -> Option<(String, String)> {
+    let line = trim(whole);
     let (name, value) = line.split_once('=')?;
     let name = trim(name);
     let name = name.strip_prefix("export ").unwrap_or(name);
@@ -45,7 +71,7 @@ fn read_line<'t>(whole: &'t str, more: &mut impl Iterator<Item = &'t str>) -> Op
             None => plain(value)?,
         },
     };
-    Some(Some((name.to_owned(), value)))
+    Some((name.to_owned(), value))
 }
 
 fn plain(value: &str) -> Option<String> {
@@ -98,14 +124,18 @@ mod tests {
     struct Vector {
         text: String,
         variables: Option<Vec<(String, String)>>,
+        /// References and prefixes.
+        #[serde(default)]
+        groups: Vec<(String, String)>,
     }
 
     #[test]
     fn files_are_read_as_the_vectors_say() {
         let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../../__test__/vectors/env-files.json")).unwrap();
         assert!(vectors.len() > 30);
-        for Vector { text, variables } in vectors {
-            assert_eq!(parse(&text), variables, "{text:?}");
+        for Vector { text, variables, groups } in vectors {
+            let groups = groups.into_iter().map(|(reference, prefix)| Group { reference, prefix }).collect();
+            assert_eq!(parse(&text), variables.map(|variables| EnvFile { variables, groups }), "{text:?}");
         }
     }
 }

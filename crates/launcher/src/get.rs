@@ -21,14 +21,14 @@ pub(crate) fn get(start: Start, words: &[&CStr]) -> Option<c_int> {
     if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } < 0 {
         return None;
     }
-    let resolved = resolve(start, &[&format!("se://{id}")])?;
-    let (id, value) = resolved.iter().next()?;
+    let resolved = resolve(start, &[&format!("se://{id}")], &[])?;
+    let secret = resolved.references().next()?;
     let _quiet = Quiet::begin();
     if !arguments.has("reveal") {
-        write(format!("ID: {id}\nValue: **********\n").as_bytes())?;
+        write(format!("ID: {}\nValue: **********\n", secret.id).as_bytes())?;
         return Some(0);
     }
-    write(value.as_bytes())?;
+    write(secret.value.as_bytes())?;
     // SAFETY: isatty takes an integer.
     if unsafe { libc::isatty(libc::STDOUT_FILENO) } == 1 {
         write(b"\n")?;

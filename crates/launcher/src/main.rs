@@ -22,6 +22,8 @@ mod files;
 #[cfg(unix)]
 mod get;
 #[cfg(unix)]
+mod groups;
+#[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]
 mod paths;
