@@ -7,7 +7,8 @@
 //! Nothing of the process is changed on the way, so that a command gets signals, limits and descriptors as they were. That
 //! is why there is no `main` of Rust's own, whose start ignores SIGPIPE and opens /dev/null where a standard stream is
 //! closed. Every descriptor that is opened is close-on-exec.
-#![cfg_attr(unix, no_main)]
+#![cfg_attr(all(unix, not(test)), no_main)]
+#![cfg_attr(test, allow(dead_code, reason = "the tests have a main of their own"))]
 
 #[cfg(unix)]
 mod arguments;
@@ -39,7 +40,7 @@ mod start;
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// Called by the C library, with what the system put on the stack.
-#[cfg(unix)]
+#[cfg(all(unix, not(test)))]
 #[unsafe(no_mangle)]
 extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_char) -> libc::c_int {
     // SAFETY: this is what the C library promises about the arguments of `main`.
