@@ -1,10 +1,13 @@
 // Runs the case files beside this one: command lines with standard input, and what must come out. `{home}` stands for the
 // folder of the case, `{store}` for the kind of its store; a text between slashes is a regular expression; bytes are written { "base64": … }.
-// The cases of docker-pass.json are for the same program under that name, called as `docker` calls it.
+// The cases of docker-pass.json are for the same program under that name, called as `docker` calls it. Cases with a command
+// that the native launcher does are run by it as well, without a daemon and with one.
 import { readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { startDaemon } from '../helpers/daemon.js'
 import { keyringMissing, startKeyring } from '../helpers/keyring.js'
+import { checkLauncher, launcher } from '../helpers/launcher.js'
 import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
 
 type Text = string | { readonly base64: string }
@@ -31,7 +34,15 @@ const folder = new URL('.', import.meta.url)
 
 const onAKeyring = keyringMissing() === undefined ? test.serial : test.serial.skip
 
-test.before(checkBundle)
+const onUnix = process.platform === 'win32' ? test.serial.skip : test.serial
+
+/** The commands that the launcher does, where it can. */
+const NATIVE = ['run', 'get', 'redact']
+
+test.before(() => {
+  checkBundle()
+  if (process.platform !== 'win32') checkLauncher()
+})
 
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
   const cases = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Case[]
@@ -42,6 +53,24 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')))
       if (store !== undefined) await home.ok(['store', 'use', 'file', '--key-file'])
       await run(t, steps, home, program(file, home), 'file')
     })
+    // What opens a store is not the launcher's, and takes long.
+    if (
+      !['docker-pass.json', 'store.json'].includes(file) &&
+      steps.some(({ args }) => NATIVE.includes(args[0] ?? ''))
+    ) {
+      const native = { name: 'se', words: [launcher] }
+      onUnix(`${name} (launcher)`, async (t) => {
+        const home = createHome((fn) => t.teardown(fn))
+        if (store !== undefined) await home.ok(['store', 'use', 'file', '--key-file'])
+        await run(t, steps, home, native, 'file')
+      })
+      if (store !== undefined) {
+        onUnix(`${name} (launcher, daemon)`, async (t) => {
+          const { home } = await startDaemon(t)
+          await run(t, steps, home, native, 'file')
+        })
+      }
+    }
     if (store === 'any') {
       onAKeyring(`${name} (keychain)`, async (t) => {
         await using keyring = await startKeyring()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { parseEnvFile } from '../../src/deliver/env-file.js'
-import { type Daemon, configFile, homeAddress, startDaemon } from '../helpers/daemon.js'
+import { configFile, type Daemon, homeAddress, startDaemon } from '../helpers/daemon.js'
 import { startHanging } from '../helpers/fake-daemon.js'
 import { checkLauncher, launcher, pathWithoutNode } from '../helpers/launcher.js'
 import { checkBundle, cli, createFileHome, type Ended, type Home } from '../helpers/se.js'
@@ -51,6 +51,7 @@ async function begin(t: ExecutionContext): Promise<Daemon> {
   const work = join(home.folder, 'work')
   writeFileSync(join(work, '.env'), '# c\nA=se://app/db\nexport B="two\nlines"\nSE_PASSPHRASE=x\n')
   writeFileSync(join(work, 'more.env'), 'A=plain\nC=se://app/bytes\n')
+  writeFileSync(join(work, 'from.env'), 'A=1\n@from se://app/* prefix=APP_ # c\n@from se://*/db\n')
   writeFileSync(join(work, 'bad.env'), 'no line\n')
   return daemon
 }
@@ -89,6 +90,25 @@ unix('run and get through a warm daemon do without Node what JavaScript does', a
     [['run', ...environ], { X: 'se://app/db', SE_STORE_PATH: '../data/se-native/./store.age' }],
     [['run', ...environ], { X: 'se://app/db', SE_SOCKET: '../run/se-native/daemon.sock' }],
     [['run', ...environ], { X: 'se://app/db', NODE_OPTIONS: '--no-warnings' }],
+    [['run', '--env-from', 'se://app/**', ...environ]],
+    [
+      [
+        'run',
+        '--env-from=se://app/*',
+        '--env-from',
+        'se://app/db',
+        '--prefix',
+        'my_',
+        '-e',
+        'X=se://app/db',
+        ...environ,
+      ],
+    ],
+    [
+      ['run', '--env-from', 'se://app/**', '--override', '-e', 'DB=se://app/lines', ...environ],
+      { BYTES: 'se://app/db' },
+    ],
+    [['run', '-f', 'from.env', ...environ]],
     [['get', 'app/db']],
     [['get', 'app/db', '--reveal']],
     [['get', '-r', '--', 'app/bytes']],
@@ -107,9 +127,17 @@ unix('run and get through a warm daemon do without Node what JavaScript does', a
 
 unix('ten references are one request', async (t) => {
   const { home, lines } = await begin(t)
-  const env = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`X${index}`, index % 2 ? 'se://app/db' : `se://app/*ines`.replace('*ines', 'lines')]))
+  const env = Object.fromEntries(
+    Array.from({ length: 10 }, (_, index) => [
+      `X${index}`,
+      index % 2 ? 'se://app/db' : `se://app/*ines`.replace('*ines', 'lines'),
+    ]),
+  )
   const before = lines.length
-  const ended = await home.se(['run', '--', 'true'], { env: { ...env, PATH: pathWithoutNode(home) }, program: [launcher] })
+  const ended = await home.se(['run', '--', 'true'], {
+    env: { ...env, PATH: pathWithoutNode(home) },
+    program: [launcher],
+  })
   t.is(ended.status, 0, ended.stderr)
   await home.ok(['get', 'app/db'])
   const asked = lines.slice(before).filter(({ message }) => message === 'request')
@@ -149,6 +177,13 @@ unix('everything unusual is handed over, and ends as JavaScript has it', async (
     [['run', '--', 'printenv', 'X'], { ...X, SE_STORE_PATH: '/nowhere/store.age' }],
     [['run', '--', 'true'], { ...X, SE_SOCKET: '@nobody-listens-here' }],
     [['run', '--', 'printenv', 'X'], { ...X, XDG_RUNTIME_DIR: '/nowhere' }],
+    [['run', '--env-from', 'se://app/**', '--', 'true'], { DB: 'se://app/db', LINES: '' }],
+    [['run', '--env-from', 'se://none/**', '--', 'true']],
+    [['run', '--env-from', 'se://shared/**', '--', 'true']],
+    [['run', '--env-from', 'se://app/**', '--env-from', 'se://*/db', '--prefix', '1', '--', 'true']],
+    [['run', '--env-from', 'se://*/a', '--env-from', 'se://**/a', '--', 'true']],
+    [['run', '--prefix', 'A', '--', 'true']],
+    [['run', '--prefix', 'A', '--prefix', 'B', '--env-from', 'se://app/**', '--', 'true']],
     [['get']],
     [['get', 'a', 'b']],
     [['get', 'a//b']],
@@ -173,7 +208,13 @@ unix('a configuration that is wrong, and one written in another way, are JavaScr
   const text = readFileSync(file, 'utf8')
   const args = ['run', '--', 'printenv', 'X']
   const env = { X: 'se://app/db' }
-  for (const more of ['other = 1\n', 'a = [\n', '[daemon]\n', '[plugins.x]\ncommand = """x"""\n', "[plugins.x]\ncommand = 'x'\n"]) {
+  for (const more of [
+    'other = 1\n',
+    'a = [\n',
+    '[daemon]\n',
+    '[plugins.x]\ncommand = """x"""\npattern = "x/**"\n',
+    "[plugins.x]\ncommand = 'x'\npattern = 'x/**'\n",
+  ]) {
     writeFileSync(file, text + more)
     await both(t, home, args, { env, native: false })
   }
@@ -184,16 +225,19 @@ unix('a configuration that is wrong, and one written in another way, are JavaScr
   t.is((await both(t, home, args, { env })).stdout.toString(), 'hunter2\n')
 })
 
-unix('without a daemon, and with one that hangs or is another program, JavaScript says what it always says', async (t) => {
-  const home = await createFileHome((fn) => t.teardown(fn))
-  await home.ok(['set', 'app/db'], { stdin: 'hunter2' })
-  const env = { X: 'se://app/db' }
-  const args = ['run', '--', 'printenv', 'X']
-  t.is((await both(t, home, args, { env, native: false })).stdout.toString(), 'hunter2\n')
-  mkdirSync(join(home.folder, 'run/se-native'), { mode: 0o700 })
-  await startHanging((fn) => t.teardown(fn), homeAddress(home))
-  t.regex((await both(t, home, args, { env, native: false })).stderr, /is there and does not answer/)
-})
+unix(
+  'without a daemon, and with one that hangs or is another program, JavaScript says what it always says',
+  async (t) => {
+    const home = await createFileHome((fn) => t.teardown(fn))
+    await home.ok(['set', 'app/db'], { stdin: 'hunter2' })
+    const env = { X: 'se://app/db' }
+    const args = ['run', '--', 'printenv', 'X']
+    t.is((await both(t, home, args, { env, native: false })).stdout.toString(), 'hunter2\n')
+    mkdirSync(join(home.folder, 'run/se-native'), { mode: 0o700 })
+    await startHanging((fn) => t.teardown(fn), homeAddress(home))
+    t.regex((await both(t, home, args, { env, native: false })).stderr, /is there and does not answer/)
+  },
+)
 
 unix('where Node is missing, what needs it says so', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
@@ -266,35 +310,38 @@ unix('any env file is read alike', async (t) => {
 // As `env`, then where the launcher becomes the command itself, and where Node comes in between.
 const fronts = [['/usr/bin/env'], [launcher, 'run', '--'], [launcher, 'run', '--no-daemon', '--']]
 
-linux('the command has every byte, signal, limit and descriptor as it was, also when Node came in between', async (t) => {
-  const home = await createFileHome((fn) => t.teardown(fn))
-  const odd = [Buffer.from([0x5a, 0x3d, 0xff]), 'A=1', 'A=2', 'none', Buffer.from([0xff, 0x3d])]
-  const env = [...Object.entries(home.env).map(([name, value]) => `${name}=${value}`), ...odd]
-  const state: Partial<Start> = {
-    descriptors: { 3: ['/etc/passwd', 0], 9: ['pipe', 12], 20: ['/dev/null', 0] },
-    ignored: [1, 13, 25, 40],
-    blocked: [10, 34],
-    softLimit: 128,
-    umask: 0o027,
-    nonblocking: [0, 1],
-  }
-  const script =
-    'grep -E "^Sig|Umask" /proc/$$/status; grep "open files" /proc/$$/limits; for fd in /proc/$$/fd/*; do n=${fd##*/}; ' +
-    'echo "$n $(readlink $fd)" $(grep flags /proc/$$/fdinfo/$n); done; cat /proc/$$/environ; echo "pid $$"'
-  const seen: string[] = []
-  for (const front of fronts) {
-    const argv = [...front, '/bin/bash', '-c', script, Buffer.from([0xff])]
-    const started = start(home.folder, { argv, env, ...state })
-    const status = await started.end()
-    const [end, pid] = /pid (\d+)\n$/.exec(started.shown) ?? []
-    t.is(Number(pid), started.child.pid, started.shown)
-    const plain = started.shown.replace(end ?? '', '').replace(/(pipe|socket):\[\d+\]/g, '$1')
-    seen.push(`${plain.replace(/^(255|\d+ \/proc).*\n/gm, '')} ${status}`)
-  }
-  t.is(seen[1], seen[0])
-  t.is(seen[2], seen[0])
-  t.regex(seen[0] ?? '', /^SigIgn:\t0000008001001001$/m)
-})
+linux(
+  'the command has every byte, signal, limit and descriptor as it was, also when Node came in between',
+  async (t) => {
+    const home = await createFileHome((fn) => t.teardown(fn))
+    const odd = [Buffer.from([0x5a, 0x3d, 0xff]), 'A=1', 'A=2', 'none', Buffer.from([0xff, 0x3d])]
+    const env = [...Object.entries(home.env).map(([name, value]) => `${name}=${value}`), ...odd]
+    const state: Partial<Start> = {
+      descriptors: { 3: ['/etc/passwd', 0], 9: ['pipe', 12], 20: ['/dev/null', 0] },
+      ignored: [1, 13, 25, 40],
+      blocked: [10, 34],
+      softLimit: 128,
+      umask: 0o027,
+      nonblocking: [0, 1],
+    }
+    const script =
+      'grep -E "^Sig|Umask" /proc/$$/status; grep "open files" /proc/$$/limits; for fd in /proc/$$/fd/*; do n=${fd##*/}; ' +
+      'echo "$n $(readlink $fd)" $(grep flags /proc/$$/fdinfo/$n); done; cat /proc/$$/environ; echo "pid $$"'
+    const seen: string[] = []
+    for (const front of fronts) {
+      const argv = [...front, '/bin/bash', '-c', script, Buffer.from([0xff])]
+      const started = start(home.folder, { argv, env, ...state })
+      const status = await started.end()
+      const [end, pid] = /pid (\d+)\n$/.exec(started.shown) ?? []
+      t.is(Number(pid), started.child.pid, started.shown)
+      const plain = started.shown.replace(end ?? '', '').replace(/(pipe|socket):\[\d+\]/g, '$1')
+      seen.push(`${plain.replace(/^(255|\d+ \/proc).*\n/gm, '')} ${status}`)
+    }
+    t.is(seen[1], seen[0])
+    t.is(seen[2], seen[0])
+    t.regex(seen[0] ?? '', /^SigIgn:\t0000008001001001$/m)
+  },
+)
 
 linux('nohup protects a command that is started by the launcher, also when Node came in between', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))

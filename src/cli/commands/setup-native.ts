@@ -31,10 +31,14 @@ export const command: Command = {
     const cli = realpathSync(process.argv[1] as string)
     const launcher = native.findLauncher(cli, platform)
     if (launcher === undefined) {
-      throw createError('SE_NATIVE_MISSING', `the native launcher for ${platform} is not installed, or does not start`, {
-        hint: `install it with: npm install se-native-${platform} (package managers leave it out with --omit=optional)`,
-        details: { platform },
-      })
+      throw createError(
+        'SE_NATIVE_MISSING',
+        `the native launcher for ${platform} is not installed, or does not start`,
+        {
+          hint: `install it with: npm install se-native-${platform} (package managers leave it out with --omit=optional)`,
+          details: { platform },
+        },
+      )
     }
     const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
     const link = folders.map((folder) => join(folder, 'se')).find((path) => existsSync(path))
