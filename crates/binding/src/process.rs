@@ -289,6 +289,7 @@ impl Launch {
                     &parts.arguments,
                     &parts.environment,
                     &parts.descriptors,
+                    parts.note.as_ref(),
                 )
             };
             #[cfg(windows)]

@@ -8,7 +8,7 @@ use process_core::{Environment, NOTE_VARIABLE, StartNote};
 use crate::start::Start;
 
 /// The exit statuses of a failure: of `se run`, and of everything else.
-const RUN_FAILED: libc::c_int = 125;
+pub(crate) const RUN_FAILED: libc::c_int = 125;
 const FAILED: libc::c_int = 1;
 
 /// Becomes Node. No value may be in memory any more.
@@ -26,7 +26,7 @@ pub(crate) fn hand_over(start: Start) -> ! {
     let mut variables: Vec<Vec<u8>> =
         others.filter(|variable| !variable.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
     variables.push(format!("{prefix}{}", note.to_text(name)).into_bytes());
-    let error = process_core::exec_untouched(&words, &Environment::unfiltered(variables));
+    let error = process_core::execute(&words, &Environment::unfiltered(variables));
     fail(start, &format!("Node.js cannot be started: {error}"), "install Node.js 20.19 or newer: https://nodejs.org");
 }
 

@@ -1,4 +1,5 @@
-//! The program behind `se`: `se run` and `se get` through a daemon that runs, without Node.
+//! The program behind `se`: `se run` and `se get` through a daemon that runs, without Node; and the parent that a command
+//! keeps where JavaScript asks for one.
 //!
 //! Only what goes well is done here. Whatever else there is (a flag, a variable, a line of a file or an answer that is not
 //! the usual one, any failure, any panic) is handed over: this process becomes Node with the JavaScript command line, with
@@ -34,6 +35,8 @@ mod resolve;
 mod run;
 #[cfg(unix)]
 mod start;
+#[cfg(unix)]
+mod supervise;
 
 #[cfg(unix)]
 #[global_allocator]
@@ -45,9 +48,6 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_all
 extern "C" fn main(count: libc::c_int, arguments: *const *const libc::c_char) -> libc::c_int {
     // SAFETY: this is what the C library promises about the arguments of `main`.
     let start = unsafe { start::Start::new(count, arguments) };
-    std::panic::set_hook(Box::new(move |_| {
-        hand_over::hand_over(start);
-    }));
     attempt(start).unwrap_or_else(|| hand_over::hand_over(start))
 }
 
@@ -58,6 +58,11 @@ fn attempt(start: start::Start) -> Option<libc::c_int> {
         return None;
     }
     let (command, words) = start.arguments.get(1..)?.split_first()?;
+    // From JavaScript, which has resolved everything: nothing of this is ever handed over.
+    if command.to_bytes() == b"__supervise" {
+        return Some(supervise::run(words));
+    }
+    std::panic::set_hook(Box::new(move |_| hand_over::hand_over(start)));
     match command.to_bytes() {
         b"run" => run::run(start, words),
         b"get" => get::get(start, words),

@@ -76,7 +76,7 @@ pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
     }
     if environment.problems(&command).is_empty() {
         // It returns when there is no such command.
-        let _ = process_core::exec_untouched(&command, &environment);
+        let _ = process_core::execute(&command, &environment);
     }
     None
 }

@@ -1,45 +1,44 @@
 //! `se __supervise FD -- COMMAND…`: the parent of a command, in place of the command line that resolved its secrets.
 //! The variables of this process are the command's, and the descriptor holds the plan.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, c_int};
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::ffi::OsStringExt;
-use std::process::ExitCode;
 
 use keychain_core::{Code, Error, Result};
 use process_core::Environment;
 use process_core::supervise::{Command, Plan, end_as, supervise};
 
-use crate::FAILED;
+use crate::hand_over::RUN_FAILED;
 
 /// The statuses of every shell for a command that cannot be started.
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: c_int = 126;
+const NOT_FOUND: c_int = 127;
 
 /// Runs the command that the words after `__supervise` name, and ends as it does.
-pub(crate) fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
+pub(crate) fn run(words: &[&CStr]) -> c_int {
     let error = match start(words) {
         Ok(ended) => end_as(ended),
         Err(error) => error,
     };
     report(&error);
-    ExitCode::from(match error.code() {
+    match error.code() {
         Code::CommandNotFound => NOT_FOUND,
         Code::CommandNotExecutable => NOT_EXECUTABLE,
-        _ => FAILED,
-    })
+        _ => RUN_FAILED,
+    }
 }
 
-fn start(mut words: impl Iterator<Item = OsString>) -> Result<process_core::supervise::Ended> {
+fn start(words: &[&CStr]) -> Result<process_core::supervise::Ended> {
     let wrong =
         || Error::new(Code::InvalidOption, "this is started by se itself, with a plan").with_hint("se help run");
-    let fd = words.next().and_then(|fd| fd.to_str()?.parse().ok()).ok_or_else(wrong)?;
-    if words.next().as_deref() != Some(OsStr::new("--")) {
+    let [fd, dashes, words @ ..] = words else { return Err(wrong()) };
+    let fd = fd.to_str().ok().and_then(|fd| fd.parse().ok()).ok_or_else(wrong)?;
+    if dashes.to_bytes() != b"--" {
         return Err(wrong());
     }
     let plan = Plan::from_descriptor(fd)?;
-    let command = Command { arguments: words.map(OsString::into_vec).collect(), environment: Environment::current()? };
-    supervise(plan, command, report)
+    let arguments = words.iter().map(|word| word.to_bytes().to_vec()).collect();
+    supervise(plan, Command { arguments, environment: Environment::current()? }, report)
 }
 
 /// Prints a failure as the JavaScript command line does.

@@ -31,12 +31,9 @@ pub(super) struct Inherited {
 }
 
 impl Inherited {
-    /// Notes them, and blocks every signal until [`unblock`]. Rust's start ignores SIGPIPE before anything can look:
-    /// it counts as not ignored.
+    /// Notes them, and blocks every signal until [`unblock`].
     pub(super) fn capture() -> Self {
-        let ignored = numbers()
-            .filter(|number| *number != libc::SIGPIPE && disposition(*number).sa_sigaction == libc::SIG_IGN)
-            .collect();
+        let ignored = numbers().filter(|number| disposition(*number).sa_sigaction == libc::SIG_IGN).collect();
         Self { ignored, mask: block() }
     }
 
