@@ -17,6 +17,10 @@ addon=se-native.$platform.node
 [ -e "$addon" ] || { echo "check-package: $addon is not there: npm run build:native" >&2; exit 1; }
 cp -R "npm/$platform" "$work/npm"
 cp "$addon" "$work/npm/"
+case $platform in
+  win32-*) ;;
+  *) cp "se.$platform" "$work/npm/se" ;;
+esac
 npm pack --silent --pack-destination "$work" >/dev/null
 npm pack --silent --pack-destination "$work" "$work/npm" >/dev/null
 cd "$work"
@@ -40,7 +44,7 @@ for node in "$(command -v node)" "$other"; do
     "$node" "$program" 2>"$program.err" || { cat "$program.err" >&2; echo "check-package: $program fails on Node.js $version" >&2; exit 1; }
     [ ! -s "$program.err" ] || { cat "$program.err" >&2; echo "check-package: $program warns on Node.js $version" >&2; exit 1; }
   done
-  [ "$("$node" node_modules/.bin/se --version)" = "$("$node" -p "'se ' + require('se-native/package.json').version")" ]
+  [ "$("$node" node_modules/se-native/dist/cli.cjs --version)" = "$("$node" -p "'se ' + require('se-native/package.json').version")" ]
   echo "works: import, require(), se and the daemon’s server on Node.js $version"
 done
 
@@ -49,7 +53,48 @@ case $platform in
   *)
     npm install --silent --no-audit --no-fund --ignore-scripts --omit=optional --global --prefix "$work/global" "$work/$main"
     cmp "$work/global/share/man/man1/se.1" "$here/man/se.1"
-    echo "works: npm install --global brings the man page" ;;
+    echo "works: npm install --global brings the man page"
+
+    # The link se leads to the launcher where scripts run, and to JavaScript where not; setup native makes up for that. npm
+    # replaces what it finds, and leaves nothing behind. The packages are local files, which stand in for the registry.
+    expect() { # LINK launcher|javascript
+      local real
+      real=$(readlink -f "$1")
+      case $2-$real in
+        launcher-*/se-native-$platform/se | javascript-*/dist/cli.cjs) ;;
+        *) echo "check-package: $1 leads to $real, and not to the $2" >&2; exit 1 ;;
+      esac
+      [ "$("$1" --version)" = "se $(node -p "require('$here/package.json').version")" ]
+    }
+    expect node_modules/.bin/se launcher
+    npm exec --offline -- se --version >/dev/null
+    npm rebuild --silent --ignore-scripts
+    expect node_modules/.bin/se javascript
+    PATH=$PWD/node_modules/.bin:$PATH node_modules/.bin/se setup native 2>/dev/null
+    expect node_modules/.bin/se launcher
+    npm rebuild --silent
+    expect node_modules/.bin/se launcher
+    npm install --silent --no-audit --no-fund --ignore-scripts "../$main"
+    npm uninstall --silent --no-audit --no-fund se-native
+    [ ! -e node_modules/.bin/se ] && [ ! -L node_modules/.bin/se ]
+    global() { npm "$@" --silent --no-audit --no-fund --global --prefix "$work/global"; }
+    # Global packages have what they depend on inside.
+    mkdir "$work/nested" && tar -xzf "$work/$main" -C "$work/nested"
+    node -e "const file = '$work/nested/package/package.json', { writeFileSync } = require('fs')
+      writeFileSync(file, JSON.stringify({ ...require(file), optionalDependencies: { 'se-native-$platform': 'file:$work/$native' } }))"
+    (cd "$work/nested/package" && npm pack --silent --ignore-scripts --pack-destination "$work/nested" >/dev/null)
+    global uninstall se-native
+    for _ in first again; do
+      global install "$work/nested/$main"
+      expect "$work/global/bin/se" launcher
+    done
+    global install --ignore-scripts "$work/nested/$main"
+    expect "$work/global/bin/se" javascript
+    global install "$work/nested/$main"
+    global uninstall se-native
+    [ ! -L "$work/global/bin/se" ]
+    npm install --silent --no-audit --no-fund "../$main" "../$native"
+    echo "works: se is the launcher, after npm install, npm rebuild, globally, and by se setup native; nothing is left of it" ;;
 esac
 
 ln -s "$here/node_modules/typescript" "$here/node_modules/@types" "$work/" 2>/dev/null || true

@@ -1,5 +1,5 @@
 // The command line as npm installs it: beside the package of its platform, where the addon is found at once.
-import { cpSync, mkdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { platformName } from '../../dist/native/load.js'
@@ -19,5 +19,12 @@ export function install(folder) {
   cpSync(join(root, 'package.json'), join(main, 'package.json'))
   cpSync(join(root, `npm/${platform}/package.json`), join(native, 'package.json'))
   cpSync(join(root, `se-native.${platform}.node`), join(native, `se-native.${platform}.node`))
+  const launcher = join(root, `se.${platform}`)
+  if (existsSync(launcher)) cpSync(launcher, join(native, 'se'))
   return join(main, 'dist/cli.cjs')
+}
+
+/** The native program of what was laid out. */
+export function installedLauncher(folder) {
+  return join(folder, `node_modules/se-native-${platformName()}/se`)
 }
