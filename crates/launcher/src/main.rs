@@ -58,9 +58,12 @@ fn attempt(start: start::Start) -> Option<libc::c_int> {
         return None;
     }
     let (command, words) = start.arguments.get(1..)?.split_first()?;
-    // From JavaScript, which has resolved everything: nothing of this is ever handed over.
+    // From JavaScript, which has resolved everything, and from itself: nothing of these is ever handed over.
     if command.to_bytes() == b"__supervise" {
         return Some(supervise::run(words));
+    }
+    if command.to_bytes() == process_core::supervise::WATCH.as_bytes() {
+        return Some(supervise::watch(words));
     }
     std::panic::set_hook(Box::new(move |_| hand_over::hand_over(start)));
     match command.to_bytes() {

@@ -1,8 +1,10 @@
 //! `se __supervise FD -- COMMAND…`: the parent of a command, in place of the command line that resolved its secrets.
 //! The variables of this process are the command's, and the descriptor holds the plan.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, OsStr, c_int};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use keychain_core::{Code, Error, Result};
 use process_core::Environment;
@@ -39,6 +41,12 @@ fn start(words: &[&CStr]) -> Result<process_core::supervise::Ended> {
     let plan = Plan::from_descriptor(fd)?;
     let arguments = words.iter().map(|word| word.to_bytes().to_vec()).collect();
     supervise(plan, Command { arguments, environment: Environment::current()? }, report)
+}
+
+/// Outlives the parent of a command, to remove its files. Nobody is there to be told of a failure.
+pub(crate) fn watch(words: &[&CStr]) -> c_int {
+    let watched = words.first().map(|record| process_core::watch(Path::new(OsStr::from_bytes(record.to_bytes()))));
+    if matches!(watched, Some(Ok(()))) { 0 } else { RUN_FAILED }
 }
 
 /// Prints a failure as the JavaScript command line does.
