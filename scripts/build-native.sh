@@ -15,13 +15,19 @@ npx --no-install napi build $profile --platform --no-js \
 case "$(uname -s)" in MINGW* | MSYS*) exit ;; esac
 # Where cargo puts it depends on the profile, the target and the environment: cargo says where.
 [ $# -gt 0 ] || set -- --target "$(rustc -vV | sed -n 's/^host: //p')" # as napi: both share what they are built from
-# On Linux it is static where the standard library for that is installed (scripts/setup.sh): it starts in half the time, and
-# is one program for every C library.
+# On Linux it is static, and starts in half the time: on musl where Rust's library for that is installed, which makes one
+# program for every C library; else on the machine's own.
+options=()
 static=${2/%-gnu/-musl}
-[ ! -d "$(rustc --print target-libdir --target "$static")" ] || set -- --target "$static"
+if [ -d "$(rustc --print target-libdir --target "$static")" ]; then
+  set -- --target "$static"
+elif [ -e "$(cc -print-file-name=libc.a)" ]; then
+  options=(--config "target.$2.rustflags=['-Ctarget-feature=+crt-static']")
+fi
 [ -z "$profile" ] || profile='--profile launcher'
 # shellcheck disable=SC2086
-launcher=$(cargo build $profile -p launcher --locked --message-format=json-render-diagnostics "$@" |
+launcher=$(cargo build $profile -p launcher --locked --message-format=json-render-diagnostics "$@" \
+  "${options[@]:+${options[@]}}" |
   node -e 'const line = require("fs").readFileSync(0, "utf8").split("\n").findLast((text) => text.includes("\"executable\":\""))
     console.log(JSON.parse(line).executable)')
 platform=$(ls -t se-native.*.node | head -1 | sed 's/^se-native\.\(.*\)\.node$/\1/')

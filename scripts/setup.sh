@@ -37,8 +37,6 @@ has node || fail "Node.js is missing" "install Node.js 20.19 or newer: https://n
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
   fail "Node.js $(node --version) is too old" "install Node.js 20.19 or newer: https://nodejs.org"
 has cargo || fail "the Rust tool chain is missing" "install it with rustup: https://rustup.rs"
-# For a launcher without a dynamic linker; without it, it is built like the addon.
-[ "$(uname -s)" != Linux ] || ! has rustup || rustup target add "$(uname -m)-unknown-linux-musl" >/dev/null 2>&1 || true
 if [ "${1:-}" = --tests ]; then
   has go || fail "Go is missing: the tests build Docker's own client and plugins, and actionlint, which checks the workflows" \
     "install Go 1.25 or newer: https://go.dev"
