@@ -8,8 +8,9 @@ use keychain_core::{Code, Error, Result, SecretBytes};
 use crate::mask::{MaskSet, Masker, RELEASE_AFTER};
 use crate::output::{is_reader_gone, write_error, write_whole};
 
-/// As much as a pipe gives at once.
-const BUFFER_BYTES: usize = 64 << 10;
+/// As much as is read at once. Pipes are made as large where the system allows: who writes and who reads then wait for each
+/// other less often.
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// What there is to do next.
 enum Event {
@@ -27,6 +28,8 @@ enum Event {
 ///
 /// The input cannot be read → `InvalidOption`; the output cannot be written to → `OutputFailure`.
 pub fn redact_stream(input: i32, output: i32, set: Arc<MaskSet>) -> Result<()> {
+    system::widen(input, BUFFER_BYTES);
+    system::widen(output, BUFFER_BYTES);
     let mut masker = Masker::new(set);
     let mut buffer = SecretBytes::with(BUFFER_BYTES, |_| ());
     let mut out = Vec::with_capacity(BUFFER_BYTES * 2);
@@ -78,6 +81,20 @@ mod system {
 
     use super::Event;
 
+    /// What is no pipe, or must not grow, stays as it is.
+    pub(super) fn widen(pipe: i32, bytes: usize) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: it takes and gives integers.
+        unsafe {
+            let bytes = libc::c_int::try_from(bytes).unwrap_or(0);
+            if libc::fcntl(pipe, libc::F_GETPIPE_SZ) < bytes {
+                libc::fcntl(pipe, libc::F_SETPIPE_SZ, bytes);
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (pipe, bytes);
+    }
+
     pub(super) fn wait(input: i32, output: i32, timeout: Option<Duration>) -> io::Result<Event> {
         // Nothing is asked of the output, so that it wakes us only when its reader goes.
         let poll = |fd, events| libc::pollfd { fd, events, revents: 0 };
@@ -111,6 +128,8 @@ mod system {
     use std::time::Duration;
 
     use super::Event;
+
+    pub(super) fn widen(_pipe: i32, _bytes: usize) {}
 
     pub(super) fn wait(_input: i32, _output: i32, _timeout: Option<Duration>) -> io::Result<Event> {
         Ok(Event::Input)
