@@ -1,5 +1,5 @@
 // Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
-// `cli`, `run-command`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
+// `cli`, `run-command`, `redact`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
 // libsecret).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -67,6 +67,20 @@ const SECTIONS = {
         goal === undefined ? '' : `≥ ${goal}×${missed(speedup < goal)}`,
       ])
       return table(['', 'median', 'least', '`env`', 'faster than dotenvx', 'goal'], rows)
+    },
+  },
+  redact: {
+    title: 'A stream of log lines through the mask, MB/s',
+    async render({ bench, GOALS }) {
+      const rows = (await bench()).map(({ secrets, ours, dotenvx, varlock, timesPeer }) => [
+        secrets,
+        Math.round(ours),
+        Math.round(dotenvx),
+        Math.round(varlock),
+        times(timesPeer),
+        `≥ ${GOALS.megabytesPerSecond}, ≥ ${GOALS.timesPeer}×${missed(ours < GOALS.megabytesPerSecond || timesPeer < GOALS.timesPeer)}`,
+      ])
+      return table(['secrets', '`se redact`', 'dotenvx', 'varlock', 'the faster', 'goal'], rows)
     },
   },
   daemon: {
