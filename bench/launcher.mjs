@@ -28,7 +28,10 @@ export function bench({ rounds = 21 } = {}) {
   env.XDG_STATE_HOME = join(folder, 'state')
   mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 })
   // The daemon alone has a table, whose parser takes a client of JavaScript half a millisecond.
-  symlinkSync(fileURLToPath(new URL('../node_modules/smol-toml', import.meta.url)), join(folder, 'node_modules/smol-toml'))
+  symlinkSync(
+    fileURLToPath(new URL('../node_modules/smol-toml', import.meta.url)),
+    join(folder, 'node_modules/smol-toml'),
+  )
   const config = join(folder, 'daemon.toml')
   writeFileSync(config, `store = "file"\n[daemon]\naddresses = ["${env.XDG_RUNTIME_DIR}/se-native/daemon.sock"]\n`)
   const own = (args, more = {}) =>

@@ -247,7 +247,8 @@ impl Launch {
         Outcome::of(|| {
             let parts = self.parts();
             #[cfg(unix)]
-            let error = process_core::exec(&parts.arguments, &parts.environment, &parts.descriptors, parts.note.as_ref());
+            let error =
+                process_core::exec(&parts.arguments, &parts.environment, &parts.descriptors, parts.note.as_ref());
             #[cfg(windows)]
             let error =
                 Error::new(Code::Unsupported, "Windows has no exec").with_detail("words", parts.arguments.len());

@@ -57,13 +57,7 @@ impl<'a> Arguments<'a> {
         Some(parsed)
     }
 
-    fn take(
-        &mut self,
-        flag: &Flag,
-        attached: Option<&'a str>,
-        words: &'a [&'a CStr],
-        at: &mut usize,
-    ) -> Option<()> {
+    fn take(&mut self, flag: &Flag, attached: Option<&'a str>, words: &'a [&'a CStr], at: &mut usize) -> Option<()> {
         let value = match attached {
             Some(_) if !flag.value => return None,
             Some(value) => value,
@@ -133,21 +127,12 @@ mod tests {
 
     #[test]
     fn flags_have_their_values_in_every_way_of_writing() {
-        for words in [
-            &["--env-file", "a"][..],
-            &["--env-file=a"],
-            &["-f", "a"],
-            &["-f=a"],
-            &["-f=a", "--"],
-        ] {
+        for words in [&["--env-file", "a"][..], &["--env-file=a"], &["-f", "a"], &["-f=a"], &["-f=a", "--"]] {
             let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
             assert_eq!(parse(true, &words).unwrap().0, [("env-file", "a".to_owned())]);
         }
         assert_eq!(parse(true, &[b"-f.env"]).unwrap().0, [("env-file", ".env".to_owned())]);
-        assert_eq!(
-            parse(true, &[b"-seA=b"]).unwrap().0,
-            [("strict", String::new()), ("env", "A=b".to_owned())]
-        );
+        assert_eq!(parse(true, &[b"-seA=b"]).unwrap().0, [("strict", String::new()), ("env", "A=b".to_owned())]);
     }
 
     #[test]

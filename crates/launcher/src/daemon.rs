@@ -72,7 +72,8 @@ impl Daemon {
     pub(crate) fn ask(&mut self, procedure: &str, body: &[u8], limit: Option<Duration>) -> Option<Growing> {
         let deadline = limit.map(|limit| Instant::now() + limit);
         let ms = limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-        let request = wire_core::request(procedure, ms, |output| wire_core::splice(output, body, 0, |_, _| Ok(()))).ok()?;
+        let request =
+            wire_core::request(procedure, ms, |output| wire_core::splice(output, body, 0, |_, _| Ok(()))).ok()?;
         self.send(request.as_bytes(), deadline)?;
         let mut reader = ResponseReader::new();
         let mut received = SecretBytes::with(RECEIVE_BYTES, |_| ());

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn files_are_read_as_the_vectors_say() {
-        let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../../__test__/vectors/env-files.json")).unwrap();
+        let vectors: Vec<Vector> =
+            serde_json::from_str(include_str!("../../../__test__/vectors/env-files.json")).unwrap();
         assert!(vectors.len() > 30);
         for Vector { text, variables, groups } in vectors {
             let groups = groups.into_iter().map(|(reference, prefix)| Group { reference, prefix }).collect();

@@ -19,7 +19,8 @@ pub(crate) fn read(path: &str) -> Option<Option<Text>> {
         _ => return None,
     }
     // Another may have taken its place: a pipe is opened without waiting then, and left alone.
-    let mut file: File = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).ok()?;
+    let mut file: File =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).ok()?;
     let facts = file.metadata().ok()?;
     if !facts.is_file() {
         return None;

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn names_and_prefixes_are_as_the_vectors_say() {
-        let vectors: Vectors = serde_json::from_str(include_str!("../../../__test__/vectors/group-names.json")).unwrap();
+        let vectors: Vectors =
+            serde_json::from_str(include_str!("../../../__test__/vectors/group-names.json")).unwrap();
         for Prefix { text, good } in vectors.prefixes {
             assert_eq!(is_prefix(&text), good, "{text:?}");
         }

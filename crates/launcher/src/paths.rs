@@ -61,7 +61,8 @@ fn daemon_address(start: Start) -> Option<String> {
 pub(crate) fn absolute(start: Start, path: &str, from: Option<&str>) -> Option<String> {
     if path == "~" || path.starts_with("~/") {
         // One slash at the end would stay.
-        return (!path.ends_with('/')).then_some(())
+        return (!path.ends_with('/'))
+            .then_some(())
             .and_then(|()| Some(normal(&format!("{}{}", home(start)?, &path[1..]))));
     }
     if path.starts_with('/') {

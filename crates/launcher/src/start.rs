@@ -79,7 +79,9 @@ pub(crate) mod tests {
 
     #[test]
     fn docker_calls_the_program_by_another_name() {
-        for (name, is) in [(c"docker-pass", true), (c"/a/docker-pass", true), (c"/docker-pass/se", false), (c"se", false)] {
+        for (name, is) in
+            [(c"docker-pass", true), (c"/a/docker-pass", true), (c"/docker-pass/se", false), (c"se", false)]
+        {
             let arguments: &'static [&'static CStr] = vec![name].leak();
             assert_eq!(Start { arguments, variables: &[] }.is_docker_pass(), is);
         }

@@ -335,8 +335,13 @@ mod tests {
 
     #[test]
     fn what_concerns_se_itself_never_comes_along() {
-        let mut all =
-            environment(&[b"SE_PASSPHRASE=x", b"SE_OLD_PASSPHRASE_FILE=x", b"SE_STORE=file", b"PASSPHRASE=x", b"SE_START=1"]);
+        let mut all = environment(&[
+            b"SE_PASSPHRASE=x",
+            b"SE_OLD_PASSPHRASE_FILE=x",
+            b"SE_STORE=file",
+            b"PASSPHRASE=x",
+            b"SE_START=1",
+        ]);
         all.set("SE_PASSPHRASE", b"x");
         assert_eq!(entries(&all), [&b"SE_STORE=file"[..], b"PASSPHRASE=x"]);
     }

@@ -177,7 +177,9 @@ mod tests {
 
     #[test]
     fn what_is_no_note_is_none() {
-        for text in ["", "1", "2:7:0:0:1:0:se", "1:7:x:0:1:0:se", "1:7:0:0:-1:0:se", "1:7:0:0:1:0-:se", "1:7:0:0:1:a:se"] {
+        for text in
+            ["", "1", "2:7:0:0:1:0:se", "1:7:x:0:1:0:se", "1:7:0:0:-1:0:se", "1:7:0:0:1:0-:se", "1:7:0:0:1:a:se"]
+        {
             assert_eq!(StartNote::parse(text, 7), None, "{text}");
         }
     }

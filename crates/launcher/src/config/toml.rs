@@ -108,7 +108,8 @@ impl Line<'_> {
 
     fn value(&mut self) -> Option<Value> {
         if self.take('"') {
-            let text = self.take_while(|character| !matches!(character, '"' | '\\') && !is_control(character)).to_owned();
+            let text =
+                self.take_while(|character| !matches!(character, '"' | '\\') && !is_control(character)).to_owned();
             return self.take('"').then_some(Value::Text(text));
         }
         if self.take('[') {
@@ -118,7 +119,11 @@ impl Line<'_> {
         match word {
             "true" | "false" => Some(Value::Boolean),
             "0" => Some(Value::Number(0)),
-            digits if digits.len() <= 15 && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            digits
+                if digits.len() <= 15
+                    && !digits.starts_with('0')
+                    && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
                 digits.parse().ok().map(Value::Number)
             }
             _ => None,
@@ -167,10 +172,34 @@ mod tests {
     #[test]
     fn what_is_unusual_or_wrong_is_not_read() {
         for text in [
-            "store", "store = ", "store = file", "store = 'file'", "a = 1\na = 2", "a = 01", "a = 1_000", "a = -1",
-            "a = 1.5", "a = \"\\n\"", "a = \"x", "a = \"\"\"x\"\"\"", "a = [\n1]", "a = {}", "a.b = 1", "\"a\" = 1",
-            "[a", "[[a]]", "[\"a\"]", "[a]\n[a]", "[ a ]", "# \u{1}", "a = 1 b", "\u{feff}a = 1", "a = [1 2]", "a = [,]",
-            "a = 1234567890123456", "a = \"\t\"",
+            "store",
+            "store = ",
+            "store = file",
+            "store = 'file'",
+            "a = 1\na = 2",
+            "a = 01",
+            "a = 1_000",
+            "a = -1",
+            "a = 1.5",
+            "a = \"\\n\"",
+            "a = \"x",
+            "a = \"\"\"x\"\"\"",
+            "a = [\n1]",
+            "a = {}",
+            "a.b = 1",
+            "\"a\" = 1",
+            "[a",
+            "[[a]]",
+            "[\"a\"]",
+            "[a]\n[a]",
+            "[ a ]",
+            "# \u{1}",
+            "a = 1 b",
+            "\u{feff}a = 1",
+            "a = [1 2]",
+            "a = [,]",
+            "a = 1234567890123456",
+            "a = \"\t\"",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
