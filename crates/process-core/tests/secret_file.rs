@@ -233,6 +233,32 @@ fn a_sweep_removes_what_is_left_when_the_watcher_was_killed_too_and_nothing_else
 }
 
 #[test]
+fn what_is_no_record_is_not_removed() {
+    let folders = Folders::new();
+    let path = folders.records.path().join("notes");
+    for text in ["mine", "se-files", "\n"] {
+        fs::write(&path, text).unwrap();
+        watch(&path).unwrap();
+        sweep(folders.records.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_sweep_follows_no_link() {
+    let folders = Folders::new();
+    let mut killed = folders.holder("key");
+    send(killed.watcher(), libc::SIGKILL);
+    killed.kill();
+    let link = folders.path("records");
+    symlink(folders.records.path(), &link).unwrap();
+    sweep(&link).unwrap();
+    assert!(folders.path("key").exists());
+    sweep(folders.records.path()).unwrap();
+    assert!(!folders.path("key").exists());
+}
+
+#[test]
 fn a_sweep_of_a_folder_that_is_not_there_is_nothing() {
     sweep(Path::new("/no/such/folder")).unwrap();
 }

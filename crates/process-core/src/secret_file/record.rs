@@ -98,9 +98,14 @@ impl Record {
     }
 
     /// Removes all files that are told here, then the record. What cannot be removed keeps the record, for the next time.
+    /// A file that is no record stays as it is.
     pub(super) fn clear(mut self) -> io::Result<()> {
         let mut text = String::new();
         self.file.read_to_string(&mut text)?;
+        // Its maker may have been killed before the first line.
+        if !text.is_empty() && !text.starts_with(VERSION) {
+            return Ok(());
+        }
         // A line that was cut off is of a file whose name never appeared.
         let lines = text.strip_prefix(&header()).into_iter().flat_map(|lines| lines.split_inclusive('\n'));
         let files = lines.filter_map(|line| parse(line.strip_suffix('\n')?));
@@ -148,11 +153,14 @@ fn wipe(path: &Path, is_it: impl Fn(&fs::Metadata) -> bool) -> io::Result<()> {
     Ok(())
 }
 
+/// What a record begins with.
+const VERSION: &str = "se-files 1 ";
+
 /// The first line: the version, and the start of the system that the files belong to. Of another start nothing in memory
 /// is left.
 fn header() -> String {
     let start = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("se-files 1 {}\n", start.trim_end())
+    format!("{VERSION}{}\n", start.trim_end())
 }
 
 fn parse(line: &str) -> Option<(PathBuf, Identity)> {

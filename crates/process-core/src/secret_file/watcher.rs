@@ -6,12 +6,14 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use keychain_core::{Code, Error, Result};
 
+use super::access::own_user;
 use super::record::Record;
 use crate::output::reason;
 
@@ -53,8 +55,12 @@ pub fn watch(record: &Path) -> io::Result<()> {
 
 /// Removes what killed processes of this user left, where their watchers were killed too.
 ///
-/// Call it while this process has no files in place.
+/// Call it while this process has no files in place. A folder of another user, or a link to one, is left alone: its owner
+/// could lead what is removed elsewhere.
 pub fn sweep(records: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(records).is_ok_and(|facts| !facts.is_dir() || facts.uid() != own_user()) {
+        return Ok(());
+    }
     let entries = match std::fs::read_dir(records) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
