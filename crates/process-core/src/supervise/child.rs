@@ -54,16 +54,18 @@ pub(super) fn fork(child: impl FnOnce()) -> io::Result<pid_t> {
     }
 }
 
-/// The next change of state of a child.
+/// The next change of state of a child. Whatever else has ended is reaped: where this is the first process of its
+/// namespace, those are orphans.
 pub(super) fn change_of(pid: pid_t) -> Option<c_int> {
     loop {
         let mut status = 0;
         // SAFETY: the status is a local.
-        match unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG | libc::WUNTRACED) } {
+        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) } {
             0 => return None,
             -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
             -1 => return None,
-            _ => return Some(status),
+            changed if changed == pid => return Some(status),
+            _ => {}
         }
     }
 }

@@ -127,7 +127,8 @@ impl Masking {
         }
         signals::unblock();
         waiting.wait()?;
-        let_go(&[]);
+        // Standard error is for what is to be told at the end.
+        let_go(&[2]);
         wipe_start();
         Ok(parent.run())
     }
@@ -141,9 +142,9 @@ fn start_beside(command: &Command, streams: &Streams, inherited: &Inherited, mut
 
 /// Whether what is written there is seen by anybody.
 fn leads_somewhere(fd: RawFd) -> bool {
-    let null = std::fs::File::open("/dev/null").ok().and_then(|null| facts(null.as_raw_fd()));
-    let is_null = |facts: &libc::stat| null.is_some_and(|null| null.st_rdev == facts.st_rdev);
-    file_kind(fd) != 0 && !(file_kind(fd) == libc::S_IFCHR && facts(fd).is_some_and(|facts| is_null(&facts)))
+    let null = std::fs::metadata("/dev/null").map(|facts| std::os::unix::fs::MetadataExt::rdev(&facts));
+    let is_null = file_kind(fd) == libc::S_IFCHR && null.ok() == facts(fd).map(|facts| facts.st_rdev as u64);
+    file_kind(fd) != 0 && !is_null
 }
 
 fn lead_to_the_same(one: RawFd, other: RawFd) -> bool {
@@ -337,6 +338,9 @@ impl Parent {
             return self.go_on(false);
         }
         let is_of_child = number == libc::SIGCHLD && sender.is_none();
+        if let (true, Link::Monitor(monitor)) = (is_of_child, &self.link) {
+            monitor.reap_others();
+        }
         if is_of_child || (number == libc::SIGWINCH && self.screen.as_mut().is_some_and(Screen::resize_and_tell)) {
             return;
         }
@@ -364,8 +368,9 @@ impl Parent {
                     return self.go_on(false);
                 }
             }
-            self.catch_up();
         }
+        // The readers of pipes may have been stopped too: what they do not take now comes later.
+        self.catch_up(false);
         if let Some(screen) = &mut self.screen {
             screen.give_back();
         }
@@ -406,24 +411,23 @@ impl Parent {
         }
     }
 
-    /// Moves on what the command has written so far, but not what others go on writing. The signal that a person ends
-    /// this with, when one comes.
-    fn catch_up(&mut self) -> Option<c_int> {
+    /// Moves on what the command has written so far, but not what others go on writing. `with_pipes`: waits for the readers
+    /// of pipes too. The signal that a person ends this with, when one comes.
+    fn catch_up(&mut self, with_pipes: bool) -> Option<c_int> {
         if let Some(screen) = &mut self.screen {
             screen.keys.pause(true);
             screen.output.set_quota(LEFT_BYTES);
         }
         for pump in &mut self.pumps {
-            pump.set_quota(pump.readable());
+            // One more, so that an end behind it is seen.
+            pump.set_quota(pump.readable() + 1);
         }
         let mut ended_by = None;
         loop {
-            let mut has_caught_up = true;
-            for pump in outputs_of(&mut self.screen, &mut self.pumps) {
-                pump.turn();
-                has_caught_up &= pump.has_caught_up();
-            }
-            if has_caught_up {
+            outputs_of(&mut self.screen, &mut self.pumps).for_each(Pump::turn);
+            let screen = self.screen.as_ref().map(|screen| &screen.output);
+            let mut waited_for = screen.into_iter().chain(self.pumps.iter().filter(|_| with_pipes));
+            if waited_for.all(Pump::has_caught_up) {
                 break;
             }
             self.wait(false);
@@ -444,12 +448,12 @@ impl Parent {
     /// The command has ended: what it wrote comes out, its terminal is hung up, and what others still write to its pipes
     /// is left to a process of its own.
     fn end(mut self, ended: Ended) -> Ended {
-        if let Some(signal) = self.catch_up() {
+        if let Some(signal) = self.catch_up(true) {
             return Ended::Killed(signal);
         }
         if let Some(screen) = &mut self.screen {
             screen.output.finish();
-            if let Some(signal) = self.catch_up() {
+            if let Some(signal) = self.catch_up(true) {
                 return Ended::Killed(signal);
             }
         }
@@ -480,6 +484,7 @@ fn outputs_of<'a>(screen: &'a mut Option<Screen>, pipes: &'a mut [Pump]) -> impl
 fn pump_on(pumps: &mut [Pump]) {
     let kept: Vec<RawFd> = pumps.iter().flat_map(Pump::descriptors).collect();
     keep_only(&kept);
+    let_go(&[]);
     signals::reset_all_but_pipe();
     while pumps.iter().any(|pump| !pump.has_ended()) {
         let mut ready: Vec<libc::pollfd> = Vec::new();

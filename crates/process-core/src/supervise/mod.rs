@@ -44,7 +44,9 @@ pub fn supervise(plan: Plan, command: Command, tell: impl Fn(&Error)) -> Result<
         inherited.restore();
         return Err(crate::exec::execute(&command.arguments, &command.environment));
     }
-    let files = files::place(&files, &records)?;
+    let placed = files::place(&files, &records)?;
+    // Their values are where they belong, and nowhere else from here on.
+    drop(files);
     let ended = match masking {
         Some(masking) => masking.run(command, &inherited, || mask_set(values, &tell)),
         None => {
@@ -52,7 +54,7 @@ pub fn supervise(plan: Plan, command: Command, tell: impl Fn(&Error)) -> Result<
             Job::start(command, &inherited).map(Job::run)
         }
     };
-    if let Err(error) = files.remove() {
+    if let Err(error) = placed.remove() {
         tell(&error);
     }
     ended

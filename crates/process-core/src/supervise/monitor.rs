@@ -136,6 +136,22 @@ impl Monitor {
         read.unwrap_or_else(|| Change::Ended(self.wait()))
     }
 
+    /// Reaps what has ended but for the monitor: orphans, where this is the first process of its namespace.
+    pub(super) fn reap_others(&self) {
+        loop {
+            // SAFETY: a zeroed siginfo_t is valid; the system writes one where a child has ended. None has: its PID stays 0.
+            unsafe {
+                let mut facts: libc::siginfo_t = std::mem::zeroed();
+                let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+                let has_failed = libc::waitid(libc::P_ALL, 0, &raw mut facts, flags) < 0;
+                if has_failed || facts.si_pid() == 0 || facts.si_pid() == self.pid {
+                    return;
+                }
+                libc::waitpid(facts.si_pid(), std::ptr::null_mut(), libc::WNOHANG);
+            }
+        }
+    }
+
     /// Waits until the monitor has ended.
     pub(super) fn wait(&self) -> Ended {
         let mut status = 0;
@@ -171,6 +187,9 @@ fn watch(seat: Seat<'_>, mut starter: Starter, link: UnixStream) {
         Ok(pid) => pid,
         Err(error) => return starter.failed(&error),
     };
+    // Here as well: an order to its group may come before it has done so itself.
+    // SAFETY: setpgid takes integers. A copy that has become the command already did it.
+    unsafe { libc::setpgid(pid, pid) };
     drop((starter, streams, command));
     wipe_values();
     let_go(&[user.0]);

@@ -19,8 +19,26 @@ const NOT_CAUGHT: [c_int; 4] = [libc::SIGKILL, libc::SIGSTOP, libc::SIGTTIN, lib
 pub(super) struct Arrived {
     /// Its number.
     pub(super) number: c_int,
-    /// The process that sent it. None: the kernel, for a terminal, a child or a limit.
+    /// The process that sent it; 0 where it cannot be seen from here, as one outside of a container. None: the kernel, for
+    /// a terminal, a child or a limit.
     pub(super) sender: Option<pid_t>,
+}
+
+/// How a signal from the kernel is noted.
+const FROM_KERNEL: pid_t = -1;
+
+impl Arrived {
+    fn to_record(number: c_int, sender: pid_t) -> [u8; 8] {
+        let mut record = [0; 8];
+        record[..4].copy_from_slice(&number.to_ne_bytes());
+        record[4..].copy_from_slice(&sender.to_ne_bytes());
+        record
+    }
+
+    fn from_record(record: [u8; 8]) -> Self {
+        let [number, sender] = [&record[..4], &record[4..]].map(|half| half.try_into().map_or(0, i32::from_ne_bytes));
+        Self { number, sender: (sender != FROM_KERNEL).then_some(sender) }
+    }
 }
 
 /// The dispositions and the mask that this process was started with, which a command is to have.
@@ -96,8 +114,7 @@ impl Signals {
         let mut record = [0_u8; 8];
         // SAFETY: the record is as long as is said. Records are written whole, so they are read whole.
         let len = unsafe { libc::read(self.as_raw_fd(), record.as_mut_ptr().cast(), record.len()) };
-        let [number, sender] = [&record[..4], &record[4..]].map(|half| half.try_into().map_or(0, i32::from_ne_bytes));
-        (len == 8).then_some(Arrived { number, sender: (sender > 0).then_some(sender) })
+        (len == 8).then(|| Arrived::from_record(record))
     }
 
     /// The ones that have arrived, but for what this process itself causes by writing to readers who have gone.
@@ -207,10 +224,7 @@ extern "C" fn handler(number: c_int, facts: *mut libc::siginfo_t, _: *mut c_void
             reset(number);
             return;
         }
-        let sender = if from_process { (*facts).si_pid() } else { 0 };
-        let mut record = [0_u8; 8];
-        record[..4].copy_from_slice(&number.to_ne_bytes());
-        record[4..].copy_from_slice(&sender.to_ne_bytes());
+        let record = Arrived::to_record(number, if from_process { (*facts).si_pid() } else { FROM_KERNEL });
         let errno = errno();
         let before = *errno;
         libc::write(PIPE.load(Ordering::Relaxed), record.as_ptr().cast(), record.len());
@@ -242,4 +256,17 @@ unsafe fn errno() -> *mut c_int {
 unsafe fn errno() -> *mut c_int {
     // SAFETY: takes nothing; answers with the thread's own place.
     unsafe { libc::__error() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_cannot_be_seen_is_not_taken_for_the_kernel() {
+        let arrived = |sender| Arrived::from_record(Arrived::to_record(libc::SIGTERM, sender));
+        for (sender, told) in [(FROM_KERNEL, None), (0, Some(0)), (1, Some(1)), (pid_t::MAX, Some(pid_t::MAX))] {
+            assert_eq!(arrived(sender), Arrived { number: libc::SIGTERM, sender: told });
+        }
+    }
 }
