@@ -142,9 +142,9 @@ fn start_beside(command: &Command, streams: &Streams, inherited: &Inherited, mut
 
 /// Whether what is written there is seen by anybody.
 fn leads_somewhere(fd: RawFd) -> bool {
-    let null = std::fs::metadata("/dev/null").map(|facts| std::os::unix::fs::MetadataExt::rdev(&facts));
-    let is_null = file_kind(fd) == libc::S_IFCHR && null.ok() == facts(fd).map(|facts| facts.st_rdev as u64);
-    file_kind(fd) != 0 && !is_null
+    let null = std::fs::File::open("/dev/null").ok().and_then(|null| facts(null.as_raw_fd()));
+    let is_null = |facts: &libc::stat| null.is_some_and(|null| null.st_rdev == facts.st_rdev);
+    file_kind(fd) != 0 && !(file_kind(fd) == libc::S_IFCHR && facts(fd).is_some_and(|facts| is_null(&facts)))
 }
 
 fn lead_to_the_same(one: RawFd, other: RawFd) -> bool {
