@@ -23,6 +23,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   edit: ['a'],
   run: ['-e', 'A=se://a', '--', 'true'],
   env: ['-e', 'A=se://a'],
+  redact: ['--pattern', 'se://a'],
   explain: ['a'],
   unlock: [],
   lock: [],
