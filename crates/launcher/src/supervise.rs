@@ -18,11 +18,14 @@ const NOT_FOUND: c_int = 127;
 
 /// Runs the command that the words after `__supervise` name, and ends as it does.
 pub(crate) fn run(words: &[&CStr]) -> c_int {
-    let error = match start(words) {
+    // Looked up now: while the command runs, this process has no variables.
+    let is_coloured = is_coloured();
+    let tell = |error: &Error| report(error, is_coloured);
+    let error = match start(words, tell) {
         Ok(ended) => end_as(ended),
         Err(error) => error,
     };
-    report(&error);
+    tell(&error);
     match error.code() {
         Code::CommandNotFound => NOT_FOUND,
         Code::CommandNotExecutable => NOT_EXECUTABLE,
@@ -30,7 +33,7 @@ pub(crate) fn run(words: &[&CStr]) -> c_int {
     }
 }
 
-fn start(words: &[&CStr]) -> Result<process_core::supervise::Ended> {
+fn start(words: &[&CStr], tell: impl Fn(&Error)) -> Result<process_core::supervise::Ended> {
     let wrong =
         || Error::new(Code::InvalidOption, "this is started by se itself, with a plan").with_hint("se help run");
     let [fd, dashes, words @ ..] = words else { return Err(wrong()) };
@@ -40,7 +43,7 @@ fn start(words: &[&CStr]) -> Result<process_core::supervise::Ended> {
     }
     let plan = Plan::from_descriptor(fd)?;
     let arguments = words.iter().map(|word| word.to_bytes().to_vec()).collect();
-    supervise(plan, Command { arguments, environment: Environment::current()? }, report)
+    supervise(plan, Command { arguments, environment: Environment::current()? }, tell)
 }
 
 /// Outlives the parent of a command, to remove its files. Nobody is there to be told of a failure.
@@ -49,14 +52,16 @@ pub(crate) fn watch(words: &[&CStr]) -> c_int {
     if matches!(watched, Some(Ok(()))) { 0 } else { RUN_FAILED }
 }
 
-/// Prints a failure as the JavaScript command line does.
-fn report(error: &Error) {
-    let mut stderr = io::stderr();
+fn is_coloured() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let has_colour = stderr.is_terminal() && !is_set("NO_COLOR") && !is_dumb;
-    let name = if has_colour { "\x1b[31mse:\x1b[39m" } else { "se:" };
+    io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+}
+
+/// Prints a failure as the JavaScript command line does.
+fn report(error: &Error, is_coloured: bool) {
+    let name = if is_coloured { "\x1b[31mse:\x1b[39m" } else { "se:" };
     let hint = error.hint().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
     // Nobody is left to be told.
-    let _ = stderr.write_all(format!("{name} {error}\n{hint}").as_bytes());
+    let _ = io::stderr().write_all(format!("{name} {error}\n{hint}").as_bytes());
 }

@@ -10,6 +10,10 @@ use crate::start;
 /// The longest variable, in bytes, with its name, the `=` and the closing NUL: Linux's `MAX_ARG_STRLEN`.
 pub const MAX_VARIABLE_BYTES: usize = 131_072;
 
+/// Variables that say for which process others are meant: sockets that systemd passes on, and its watchdog.
+#[cfg(unix)]
+const MEANT_FOR: [&[u8]; 2] = [b"LISTEN_PID", b"WATCHDOG_PID"];
+
 /// What a reference begins with.
 const SCHEME: &[u8] = b"se://";
 
@@ -117,25 +121,28 @@ impl Environment {
     }
 
     /// These variables for a process that has inherited the descriptors of the one that they were read in: what was named
-    /// there by `/proc/PID/fd/N` is this one's. None: nothing was.
+    /// there by `/proc/PID/fd/N`, or meant for that process, is this one's. None: nothing was.
     #[cfg(unix)]
     pub(crate) fn moved_to(&self, process: u32) -> Option<Self> {
-        let left = format!("/proc/{}/fd/", self.1);
-        let descriptor_of = |entry: &Entry| {
-            let number = entry.value().strip_prefix(left.as_bytes())?;
-            std::str::from_utf8(number).ok()?.parse::<u32>().ok()
+        let own = self.1.to_string();
+        let left = format!("/proc/{own}/fd/");
+        let moved = |entry: &Entry| {
+            let (name, value) = (entry.name()?, entry.value());
+            if MEANT_FOR.contains(&name) && value == own.as_bytes() {
+                return Some(Entry::changed(name, process.to_string().as_bytes()));
+            }
+            let number = value.strip_prefix(left.as_bytes())?;
+            let number = std::str::from_utf8(number).ok()?.parse::<u32>().ok()?;
+            Some(Entry::changed(name, format!("/proc/{process}/fd/{number}").as_bytes()))
         };
-        if process == self.1 || !self.0.iter().any(|entry| descriptor_of(entry).is_some()) {
+        if process == self.1 || !self.0.iter().any(|entry| moved(entry).is_some()) {
             return None;
         }
-        let moved = self.0.iter().map(|entry| match (entry.name(), descriptor_of(entry)) {
-            (Some(name), Some(number)) => Entry::changed(name, format!("/proc/{process}/fd/{number}").as_bytes()),
-            _ => match entry {
-                Entry::Found(bytes) => Entry::Found(bytes.clone()),
-                Entry::Changed(bytes) => Entry::Changed(SecretBytes::copy_from(bytes.as_bytes())),
-            },
-        });
-        Some(Self(moved.collect(), process))
+        let same = |entry: &Entry| match entry {
+            Entry::Found(bytes) => Entry::Found(bytes.clone()),
+            Entry::Changed(bytes) => Entry::Changed(SecretBytes::copy_from(bytes.as_bytes())),
+        };
+        Some(Self(self.0.iter().map(|entry| moved(entry).unwrap_or_else(|| same(entry))).collect(), process))
     }
 
     /// The variables whose value begins with `se://`, in order, duplicates included.
@@ -378,11 +385,15 @@ mod tests {
             format!("C={path}3/x"),
             format!("D=x{path}3"),
             "E=/proc/1/fd/3".into(),
+            format!("LISTEN_PID={own}"),
+            "WATCHDOG_PID=1".into(),
+            format!("PID={own}"),
         ];
         let all = Environment::from_strings(strings.iter().map(|text| text.clone().into_bytes()).collect());
         assert!(all.moved_to(own).is_none());
         let mut expected: Vec<_> = strings.map(String::into_bytes).into();
         expected[0] = b"A=/proc/9/fd/3".to_vec();
+        expected[5] = b"LISTEN_PID=9".to_vec();
         assert_eq!(entries(&all.moved_to(9).unwrap()), expected);
         assert!(environment(&[b"A=/proc/1/fd/3"]).moved_to(9).is_none());
     }
