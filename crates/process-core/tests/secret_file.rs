@@ -188,6 +188,16 @@ fn what_another_file_took_the_place_of_stays() {
 }
 
 #[test]
+fn what_went_elsewhere_is_overwritten_there() {
+    let folders = Folders::new();
+    fs::create_dir(folders.path("before")).unwrap();
+    let placed = folders.place(&[file(folders.path("before/key"), b"value")]).unwrap();
+    fs::rename(folders.path("before"), folders.path("after")).unwrap();
+    placed.remove().unwrap();
+    assert_eq!(fs::read(folders.path("after/key")).unwrap(), [0; 5]);
+}
+
+#[test]
 fn the_watcher_removes_what_a_killed_process_left() {
     let folders = Folders::new();
     let mut holder = folders.holder("key");

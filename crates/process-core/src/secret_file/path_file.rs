@@ -10,7 +10,7 @@ use keychain_core::{Code, Error, Result, SecretBytes};
 
 use super::Access;
 use super::place::{Place, taken};
-use super::record::{Identity, Record, remove};
+use super::record::{Identity, Record, overwrite, remove};
 use super::watcher::{Program, start_watcher};
 use crate::output::reason;
 
@@ -42,6 +42,8 @@ impl fmt::Debug for PathFile {
 #[derive(Debug, Default)]
 pub struct PlacedFiles {
     files: Vec<(PathBuf, Identity)>,
+    /// The same files, open: one whose name went elsewhere, alone or with its folder, is overwritten there.
+    made: Vec<File>,
     record: Option<Record>,
 }
 
@@ -75,7 +77,7 @@ impl PlacedFiles {
             self.files.push((file.path.clone(), identity));
             Ok(())
         });
-        made.map_err(|error| match error.kind() {
+        made.map(|made| self.made.push(made)).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => taken(&file.path),
             _ => Error::new(
                 Code::OutputFailure,
@@ -86,13 +88,17 @@ impl PlacedFiles {
         })
     }
 
-    /// Removes the files, those that are still what was put there. Fails where one cannot be removed; the record stays
+    /// Removes the files, those that are still what was put there, and overwrites all. Fails where one cannot be removed; the record stays
     /// then, and the next sweep tries again.
     pub fn remove(mut self) -> Result<()> {
         self.clear()
     }
 
     fn clear(&mut self) -> Result<()> {
+        for mut made in std::mem::take(&mut self.made) {
+            // Where that fails, what is at its path is removed all the same.
+            let _ = overwrite(&mut made);
+        }
         let files = std::mem::take(&mut self.files);
         let mut left = Vec::new();
         for (path, identity) in files {
@@ -119,7 +125,7 @@ impl Drop for PlacedFiles {
 
 /// Makes the file. `note` is told what it will be known by, before its name appears.
 #[cfg(target_os = "linux")]
-fn make(place: &Place, file: &PathFile, note: impl FnOnce(Identity) -> io::Result<()>) -> io::Result<()> {
+fn make(place: &Place, file: &PathFile, note: impl FnOnce(Identity) -> io::Result<()>) -> io::Result<File> {
     let flags = libc::O_TMPFILE | libc::O_WRONLY | libc::O_CLOEXEC;
     let mut made = open(place, c".", flags)?;
     made.write_all(file.value.as_bytes())?;
@@ -129,19 +135,20 @@ fn make(place: &Place, file: &PathFile, note: impl FnOnce(Identity) -> io::Resul
     let (folder, name) = (place.folder.as_raw_fd(), place.name.as_ptr());
     // SAFETY: two texts that end in NUL, and an open descriptor.
     match unsafe { libc::linkat(libc::AT_FDCWD, link.as_ptr(), folder, name, libc::AT_SYMLINK_FOLLOW) } {
-        0 => Ok(()),
+        0 => Ok(made),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
 /// Makes the file: empty at first, and for nobody to open. A kill between that and the note leaves it so.
 #[cfg(not(target_os = "linux"))]
-fn make(place: &Place, file: &PathFile, note: impl FnOnce(Identity) -> io::Result<()>) -> io::Result<()> {
+fn make(place: &Place, file: &PathFile, note: impl FnOnce(Identity) -> io::Result<()>) -> io::Result<File> {
     let flags = libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_WRONLY | libc::O_CLOEXEC;
     let mut made = open(place, &place.name, flags)?;
     note(Identity::of(&made.metadata()?).given_to(file.access.user()))?;
     made.write_all(file.value.as_bytes())?;
-    file.access.give(&made)
+    file.access.give(&made)?;
+    Ok(made)
 }
 
 fn open(place: &Place, name: &std::ffi::CStr, flags: libc::c_int) -> io::Result<File> {

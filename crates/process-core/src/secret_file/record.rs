@@ -5,7 +5,7 @@
 //! with the process, however that ends, and which no fork of it shares.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -146,11 +146,17 @@ fn wipe(path: &Path, is_it: impl Fn(&fs::Metadata) -> bool) -> io::Result<()> {
     }
     reader.set_permissions(fs::Permissions::from_mode(0o600))?;
     let mut writer = open(OpenOptions::new().write(true))?;
-    let facts = writer.metadata()?;
-    if is_it(&facts) {
-        io::copy(&mut io::repeat(0).take(facts.len()), &mut writer)?;
+    match is_it(&writer.metadata()?) {
+        true => overwrite(&mut writer),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// Overwrites a file. Its length stays: who reads it in memory of his own (`mmap`) would end otherwise.
+pub(super) fn overwrite(file: &mut File) -> io::Result<()> {
+    let len = file.metadata()?.len();
+    file.rewind()?;
+    io::copy(&mut io::repeat(0).take(len), file).map(drop)
 }
 
 /// What a record begins with.
