@@ -48,7 +48,12 @@ export function bench({ rounds = 21 } = {}) {
     const { program, version } = dotenvx()
     const contenders = [
       { name: 'env FOO=bar', command: '/usr/bin/env', args: ['FOO=bar'] },
-      { name: 'se run, native', command: se, args: ['run', '-e', 'FOO=se://a/FOO', '--'], goal: { most: 3 } },
+      {
+        name: 'se run, native',
+        command: se,
+        args: ['run', '-e', 'FOO=se://a/FOO', '--'],
+        goal: { most: 3, speedup: 100 },
+      },
       { name: 'se run, native, ten references', command: se, args: ['run', ...ten, '--'] },
       { name: 'se run, JavaScript', command: node, args: [cli, 'run', '-e', 'FOO=se://a/FOO', '--'] },
       { name: `dotenvx ${version} run`, command: node, args: [program, 'run', '-q', '-f', file, '--'] },
@@ -86,7 +91,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       'least ms': leastMs.toFixed(2),
       '× env': ratio.toFixed(2),
       '× faster than dotenvx': speedup.toFixed(1),
-      goal: goal === undefined ? '' : `≤ ${goal.most} × env, ≥ 100 × faster`,
+      goal: goal === undefined ? '' : `≤ ${goal.most} × env, ≥ ${goal.speedup} × faster`,
     })),
   )
 }

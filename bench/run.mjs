@@ -1,6 +1,6 @@
 // Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
-// `cli`, `run-command`, `redact`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` before; installs the peers (keytar builds with
-// libsecret).
+// `cli`, `run-command`, `launcher`, `redact`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` and Go;
+// installs the peers (keytar builds with libsecret).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -67,6 +67,24 @@ const SECTIONS = {
         goal === undefined ? '' : `≥ ${goal}×${missed(speedup < goal)}`,
       ])
       return table(['', 'median', 'least', '`env`', 'faster than dotenvx', 'goal'], rows)
+    },
+  },
+  launcher: {
+    title: 'Starting a command through a warm daemon',
+    render({ bench }) {
+      const { rows, bytes } = bench()
+      const lines = rows.map(({ name, medianMs, leastMs, ratio, speedup, goal }) => [
+        `\`${name} -- true\``,
+        milliseconds(medianMs),
+        milliseconds(leastMs),
+        times(ratio),
+        times(speedup),
+        goal === undefined
+          ? ''
+          : `≤ ${goal.most}×, ≥ ${goal.speedup}×${missed(ratio > goal.most || speedup < goal.speedup)}`,
+      ])
+      const heads = ['', 'median', 'least', '`env`', 'faster than dotenvx', 'goal']
+      return `${table(heads, lines)}\n\nThe native program has ${Math.round(bytes / 1000)} kB.`
     },
   },
   redact: {
