@@ -62,6 +62,23 @@ const commands: readonly Step[] = [
   { args: ['edit', 'a/b'], env: { EDITOR: 'true' }, status: 0, handsOver: true },
   { args: ['edit', 'a/b'], env: { EDITOR: 'false' }, status: 1, handsOver: true },
   { args: ['run', '--', 'true'], env: ref, status: 0 },
+  // The plan goes to the parent in a file in memory.
+  { args: ['run', '--mask', '--', 'true'], env: ref, status: 0, handsOver: true },
+  {
+    // The command writes it, the parent does not.
+    args: [
+      'run',
+      '--mask=always',
+      '--',
+      'sh',
+      '-c',
+      'echo "$TOKEN"; echo "$TOKEN" | base64 >&2; echo "$TOKEN" | od -tx1',
+    ],
+    env: ref,
+    status: 0,
+    handsOver: true,
+  },
+  { args: ['run', '--mask=always', '--', '{home}/none'], env: ref, status: 127, handsOver: true },
   { args: ['run', '--dry-run', '--', 'true'], env: ref, status: 0 },
   { args: ['run', '--', 'true'], env: { ...ref, B: 'se://a/none', C: 'se://a/*' }, status: 125 },
   { args: ['run', '--', '{home}/none'], env: ref, status: 127 },
