@@ -20,6 +20,9 @@ const MODES = { exec: [], masked: ['--mask'] } as const
 /** Waits for a line that says `end`, in bash; signals that are caught end a `read`. */
 const UNTIL_END = 'echo ready; while read -r line || [ $? -gt 128 ]; do [ "$line" = end ] && exit; done'
 
+/** Waits, in bash, until a job is stopped: bash tells of it only when somebody asks. */
+const UNTIL_STOPPED = 'until [ -n "$(jobs -s)" ]; do :; done; echo "stop""ped"\n'
+
 /** What is in front of a command in each mode. */
 type Front = readonly string[]
 
@@ -155,8 +158,8 @@ eachMode('Ctrl-Z, bg and fg: a shell has a job, with its terminal as it was', as
   bash.send('bg\n')
   await bash.expect(/&/)
   await bash.expect(/prompt> /)
-  bash.send('\n')
-  await bash.expect(/Stopped/)
+  bash.send(UNTIL_STOPPED)
+  await bash.expect(/stopped\r\n/)
   bash.send('stty echo; fg\n')
   await bash.expect(/fg/)
   await bash.lookUntil(({ foreground }) => foreground === before.foreground)
@@ -173,8 +176,8 @@ eachMode(
     await bash.expect(/from behind\r\n/)
     const { canonical, echo } = await bash.look()
     t.true(canonical && echo)
-    bash.send('wait -n; jobs\n')
-    await bash.expect(/Stopped/)
+    bash.send(UNTIL_STOPPED)
+    await bash.expect(/stopped\r\n/)
     bash.send('fg\n')
     await bash.expect(/fg\r\n/)
     bash.send('now\n')
