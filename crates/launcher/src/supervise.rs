@@ -41,9 +41,11 @@ fn start(words: &[&CStr], tell: impl Fn(&Error)) -> Result<process_core::supervi
     if dashes.to_bytes() != b"--" {
         return Err(wrong());
     }
-    let plan = Plan::from_descriptor(fd)?;
     let arguments = words.iter().map(|word| word.to_bytes().to_vec()).collect();
-    supervise(plan, Command { arguments, environment: Environment::current()? }, tell)
+    let environment = Environment::current()?;
+    // Before there are more values than those of the variables.
+    process_core::harden();
+    supervise(Plan::from_descriptor(fd)?, Command { arguments, environment }, tell)
 }
 
 /// Outlives the parent of a command, to remove its files. Nobody is there to be told of a failure.

@@ -79,7 +79,9 @@ impl Plan {
         file.read_exact(&mut start).map_err(|_| wrong())?;
         let (magic, len) = start.split_at(8);
         let len = len.try_into().map(u64::from_le_bytes).ok().and_then(|len| usize::try_from(len).ok());
-        let len = len.filter(|len| magic == MAGIC && *len < isize::MAX as usize).ok_or_else(wrong)?;
+        // What is longer than the file that it is in is none, and no memory is asked for it.
+        let fits = |len: &usize| file.metadata().is_ok_and(|facts| !facts.is_file() || *len as u64 <= facts.len());
+        let len = len.filter(|len| magic == MAGIC && *len < isize::MAX as usize && fits(len)).ok_or_else(wrong)?;
         let mut read = Ok(());
         let content = SecretBytes::with(len, |bytes| read = file.read_exact(bytes));
         read.map_err(|_| wrong())?;
@@ -311,6 +313,7 @@ mod tests {
             (&whole[..20], false),
             (b"", false),
             (b"a file of anything else, long enough", false),
+            (b"se-plan1\xff\xff\xff\xff\xff\xff\xff\x3f", false),
         ] {
             let mut file = tempfile::tempfile().unwrap();
             io::Write::write_all(&mut file, content).unwrap();
