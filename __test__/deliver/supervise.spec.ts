@@ -1,6 +1,6 @@
 // `se run` and `se run --mask` on a real terminal: what a person sees and what a command finds is the same for both, but
 // for the secrets.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -433,6 +433,55 @@ for (const [who, mask] of [
     t.deepEqual((await bash.look()).all, before.all)
   })
 }
+
+linux('a signal from outside of its PID namespace reaches the command, and its orphans are reaped there', async (t) => {
+  if (spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status !== 0) {
+    t.pass('not permitted here')
+    return
+  }
+  const script = `trap 'echo term; exit 3' TERM; pid=$(sh -c ': >/dev/null & echo $!'); while [ -e /proc/$pid ]; do :; done; ${UNTIL_END}`
+  for (const flag of ['--mask=always', `--file=F=se://app/db,path=/dev/shm/se-test-${process.pid}`]) {
+    const argv = [process.execPath, cli, 'run', flag, '-e', 'X=se://app/db', '--', 'bash', '-c', script]
+    const child = spawn('unshare', ['-pf', '--mount-proc', ...argv], {
+      env: home.env,
+      cwd: join(home.folder, 'work'),
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+    })
+    let out = ''
+    const ready = new Promise<void>((resolve) =>
+      child.stdout.on('data', (chunk) => {
+        out += chunk
+        if (out.includes('ready')) resolve()
+      }),
+    )
+    await Promise.race([ready, once(child, 'close')])
+    const [parent] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ')
+    process.kill(Number(parent), 'SIGTERM')
+    t.deepEqual(await once(child, 'close'), [3, null], flag)
+    t.is(out, 'ready\nterm\n')
+  }
+})
+
+linux('Ctrl-Z stops a masked command in a pipeline though nobody reads what it wrote', async (t) => {
+  const bash = await shell(t)
+  bash.send(`${se} run --mask=always -- sh -c 'echo "re""ady" >&2; exec yes' | sleep 1000\n`)
+  await bash.expect(/ready\r\n/)
+  bash.send('\x1a')
+  await bash.expect(/Stopped/)
+  await bash.expect(/prompt> /)
+  bash.send('kill -KILL %1\n')
+  t.truthy(await bash.expect(/prompt> /))
+})
+
+linux('what is meant for the PID of se is the command’s', async (t) => {
+  const script = 'echo "$LISTEN_PID $$"'
+  const ended = await home.se(['run', '--mask=always', '--', 'sh', '-c', script], {
+    program: ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, cli],
+  })
+  const [meant, pid] = ended.stdout.toString().trim().split(' ')
+  t.is(meant, pid)
+})
 
 linux('a gigabyte goes through without a growth of memory, masked', async (t) => {
   const work = join(home.folder, 'work')
