@@ -1,5 +1,5 @@
 // Every benchmark, one after the other, into bench/RESULTS.md: `npm run bench [-- NAME…]`, where a NAME is `matcher`,
-// `cli`, `run-command`, `launcher`, `redact`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` and Go;
+// `cli`, `run-command`, `launcher`, `redact`, `masked-run`, `daemon`, `keychain`, `engine`, `session` or `growth`. Needs `npm run build` and Go;
 // installs the peers (keytar builds with libsecret).
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -99,6 +99,18 @@ const SECTIONS = {
         `≥ ${GOALS.megabytesPerSecond}, ≥ ${GOALS.timesPeer}×${missed(ours < GOALS.megabytesPerSecond || timesPeer < GOALS.timesPeer)}`,
       ])
       return table(['secrets', '`se redact`', 'dotenvx', 'varlock', 'the faster', 'goal'], rows)
+    },
+  },
+  'masked-run': {
+    title: 'A command that writes much, masked',
+    render({ bench }) {
+      const rows = bench().map(({ kind, name, megabytesASecond, megabytesACpuSecond }) => [
+        kind,
+        name,
+        Math.round(megabytesASecond),
+        Math.round(megabytesACpuSecond),
+      ])
+      return table(['through', '', 'MB/s', 'MB for a second of CPU'], rows)
     },
   },
   daemon: {
