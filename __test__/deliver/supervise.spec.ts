@@ -471,6 +471,27 @@ linux('Ctrl-Z stops a masked command in a pipeline though nobody reads what it w
   t.truthy(await bash.expect(/prompt> /))
 })
 
+linux(
+  'a reader finds the end of what a command writes when the command closes it, and all of it is there',
+  async (t) => {
+    const script = `printf '%s' '${SECRET.slice(0, -1)}'; exec >&- 2>&-; read a`
+    const child = spawn(
+      process.execPath,
+      [cli, 'run', '--mask=always', '-e', 'X=se://app/db', '--', 'sh', '-c', script],
+      {
+        env: home.env,
+        cwd: join(home.folder, 'work'),
+        stdio: ['pipe', 'pipe', 'inherit'],
+        detached: true,
+      },
+    )
+    t.is((await child.stdout.toArray()).join(''), SECRET.slice(0, -1))
+    t.is(child.exitCode, null)
+    child.stdin.end('\n')
+    t.deepEqual(await once(child, 'close'), [0, null])
+  },
+)
+
 linux('what is meant for the PID of se is the command’s', async (t) => {
   const script = 'echo "$LISTEN_PID $$"'
   const ended = await home.se(['run', '--mask=always', '--', 'sh', '-c', script], {

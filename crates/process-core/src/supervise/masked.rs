@@ -118,7 +118,7 @@ impl Masking {
             }
             None => {
                 let set = Arc::new(prepare());
-                let pid = start_beside(&command, &given, inherited, starter)?;
+                let pid = start_beside(command, given, inherited, starter)?;
                 Parent::new(signals, Link::Child(pid), None, set)
             }
         };
@@ -134,10 +134,11 @@ impl Masking {
     }
 }
 
-fn start_beside(command: &Command, streams: &Streams, inherited: &Inherited, mut starter: Starter) -> Result<c_int> {
+/// Starts the command, and keeps neither its variables nor its ends of the pipes: they would never come to an end.
+fn start_beside(command: Command, streams: Streams, inherited: &Inherited, mut starter: Starter) -> Result<c_int> {
     // SAFETY: getpid cannot fail.
     let parent = unsafe { libc::getpid() };
-    child::fork(|| starter.become_command(command, streams, inherited, parent)).map_err(system_failure("fork"))
+    child::fork(|| starter.become_command(&command, &streams, inherited, parent)).map_err(system_failure("fork"))
 }
 
 /// Whether what is written there is seen by anybody.

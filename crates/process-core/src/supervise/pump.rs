@@ -303,6 +303,10 @@ impl Pump {
         }
         self.output.clear();
         self.written = 0;
+        if self.source.is_none() {
+            // Nothing will come any more: whoever reads there is to find the end.
+            self.sink = None;
+        }
     }
 }
 
