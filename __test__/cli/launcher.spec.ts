@@ -8,6 +8,7 @@ import { parseEnvFile } from '../../src/deliver/env-file.js'
 import { configFile, type Daemon, homeAddress, type LogLine, startDaemon } from '../helpers/daemon.js'
 import { startHanging } from '../helpers/fake-daemon.js'
 import { checkLauncher, launcher, pathWithoutNode } from '../helpers/launcher.js'
+import { OnPty } from '../helpers/pty.js'
 import { checkBundle, cli, createFileHome, type Ended, type Home } from '../helpers/se.js'
 import { type Start, start } from '../helpers/start.js'
 
@@ -121,6 +122,100 @@ unix('run and get through a warm daemon do without Node what JavaScript does', a
   }
 })
 
+unix('redact and a masked run through a warm daemon do without Node what JavaScript does', async (t) => {
+  const { home } = await begin(t)
+  for (const [id, stdin] of [
+    ['app/key', 'correct horse'],
+    ['app/pem', 'first long line\nsecond long line\n'],
+    ['word/a', 'admin'],
+  ] as const) {
+    await home.ok(['set', id, '--verbatim'], { stdin })
+  }
+  const work = join(home.folder, 'work')
+  writeFileSync(join(work, 'key.env'), 'A=se://app/db\n@from se://app/pem\n')
+  const key = 'correct horse'
+  const text = `1 hunter2 2 ${key} 3 ${Buffer.from(key).toString('base64')} 4 second long line\xff\n5 correct hors`
+  const X = { X: 'se://app/key' }
+  const redacted: [args: string[], env?: NodeJS.ProcessEnv, stdin?: string][] = [
+    [[], X],
+    [[], X, ''],
+    [[], { ...X, Y: 'se://app/db', Z_FILE: 'se://*/pem', AGAIN: 'se://**/key' }],
+    [['-f', 'key.env', '-e', 'X=se://*/key']],
+    [['-fkey.env', '--pattern', 'se://*/key'], { Y: 'se://app/none' }],
+    [['--pattern=se://app/key', '-e', 'Y=se://app/db', '--pattern', 'se://*/key', '--strict'], X],
+    [['--env-from', 'se://app/pem', '--prefix', 'P_', '--override', '--github']],
+    [['--github'], { Y: 'se://app/db', ...X }],
+  ]
+  for (const [args, env = {}, stdin = text] of redacted) {
+    const { status, stderr, stdout } = await both(t, home, ['redact', ...args], { env, stdin })
+    t.is(`${status}${stderr}`, '0')
+    if (stdin !== '') t.regex(stdout.toString(), /\[se:\/\/app\//)
+  }
+  const print = ['--', 'sh', '-c', 'echo "$X" "$A" "$PEM"; echo "$X" >&2; printenv X; exit 3']
+  const masked: [args: string[], env?: NodeJS.ProcessEnv][] = [
+    [['--mask=always', ...print], X],
+    [['--mask=always', '-f', 'key.env', '-e', 'X=se://app/key', ...print]],
+    [['--mask=always', '--env-from', 'se://*/key', '--prefix', 'X_', '--', 'env'], { CI: 'no' }],
+    [['--mask', ...print], { ...X, CI: 'true' }],
+    [['--mask=auto', ...print], X],
+    [['--mask=never', ...print], X],
+    [['--mask', ...print]],
+    [['--mask=always', '--', 'sh', '-c', 'kill -TERM $$'], X],
+    // What is told of these is native in either program.
+    [['--mask=always', '--', 'sh', '-c', 'echo $X'], { X: 'se://word/a', NO_COLOR: '1' }],
+    [['--mask=always', '--', 'no-such-command'], X],
+    [['--mask', '--', './key.env'], X],
+  ]
+  const shown: string[] = []
+  for (const [args, env = {}] of masked) {
+    const { stdout, stderr, status } = await both(t, home, ['run', ...args], { env })
+    shown.push(`${stdout}${stderr}${status}`)
+  }
+  const label = '[se://app/key]'
+  t.is(shown[0], `${label}  \n${label}\n${label}\n3`)
+  t.is(shown[3], shown[0])
+  t.is(shown[4], shown[0]?.replaceAll(label, key))
+  t.regex(shown[8] ?? '', /^admin\nse: not masked: word\/a \(too common\)\nhint: .*\n0$/)
+})
+
+linux('a masked run on a terminal does without Node what JavaScript does', async (t) => {
+  const { home } = await begin(t)
+  await home.ok(['set', 'app/key'], { stdin: 'correct horse' })
+  await home.ok(['set', 'word/a'], { stdin: 'admin' })
+  const front = ['/usr/bin/env', `PATH=${pathWithoutNode(home)}`]
+  const env = { ...home.env, TERM: 'xterm', X: 'se://app/key', Y: 'se://word/a' }
+  const command = ['sh', '-c', 'test -t 0 && test -t 1 && echo "$X"; echo "$X" >/dev/tty; read -r line; exit 3']
+  const label = '\\[se://app/key\\]\r\n'
+  const all = `^\u001b\\[31mse:\u001b\\[39m not masked: word/a \\(too common\\)\r\nhint: [^\n]*\n${label}${label}$`
+  for (const program of [js, [launcher]]) {
+    const started = new OnPty([...front, ...program, 'run', '--mask', '--', ...command], env)
+    await started.expect(new RegExp(all))
+    started.send('\n')
+    t.is(`${await started.status()}${started.shown}`, '3\r\n')
+  }
+})
+
+unix('where a stream fails, redact says what JavaScript says', async (t) => {
+  const { home } = await begin(t)
+  await home.ok(['set', 'app/key'], { stdin: 'correct horse' })
+  for (const [script, expected] of [
+    ['echo correct horse | "$@" > /dev/full', /^1se: standard output cannot be written: no space left on device\n$/],
+    ['"$@" < /', /^2se: the input cannot be read\n$/],
+    ['yes correct horse | "$@" | head -c 14; echo "${PIPESTATUS[1]}"', /^0\[se:\/\/app\/key\]0\n$/],
+  ] as const) {
+    if (script.includes('full') && process.platform !== 'linux') continue
+    const seen: string[] = []
+    for (const program of [js, [launcher]]) {
+      const front = ['/usr/bin/env', `PATH=${pathWithoutNode(home)}`, ...program]
+      const words = ['-c', script, 'bash', ...front, 'redact', '-e', 'X=se://app/key']
+      const { status, stdout, stderr } = await home.se(words, { program: ['/bin/bash'] })
+      seen.push(`${status}${stdout}${stderr}`)
+    }
+    t.is(seen[1], seen[0])
+    t.regex(seen[1] ?? '', expected)
+  }
+})
+
 unix('ten references are one request', async (t) => {
   const daemon = await begin(t)
   const { home, lines } = daemon
@@ -179,6 +274,22 @@ unix('everything unusual is handed over, and ends as JavaScript has it', async (
     [['run', '--env-from', 'se://*/a', '--env-from', 'se://**/a', '--', 'true']],
     [['run', '--prefix', 'A', '--', 'true']],
     [['run', '--prefix', 'A', '--prefix', 'B', '--env-from', 'se://app/**', '--', 'true']],
+    [['run', '--mask=sometimes', '--', 'true'], X],
+    [['run', '--mask', '--mask=always', '--', 'true'], X],
+    [['run', '--mask=always', '--', 'true'], { ...X, Y: 'se://app/none' }],
+    [['run', '--mask=always', '--', 'true'], { X: 'se://nul/a' }],
+    [['run', '--mask=always', '--no-daemon', '--', 'printenv', 'X'], { X: 'se://app/lines' }],
+    [['redact'], {}, 'hunter2'],
+    [['redact', 'file'], X, 'hunter2'],
+    [['redact', '--pattern', 'app/db'], X, 'hunter2'],
+    [['redact', '--pattern', 'se://none/**'], X, 'hunter2'],
+    [['redact', '--pattern', 'se://none/**', '--pattern', 'se://*/db'], X, 'hunter2'],
+    [['redact', '--pattern', 'se://*/db'], { X: 'se://a//b' }, 'hunter2'],
+    [['redact', '--pattern', 'se://app/**', '--github'], {}, 'hunter2 a b'],
+    [['redact', '--pattern', 'se://shared/**'], {}, 'of the plugin, of the store'],
+    [['redact', '--pattern', 'se://fails/**'], {}, 'beside a failure'],
+    [['redact', '-f', 'bad.env'], X, 'hunter2'],
+    [['redact', '--no-daemon'], X, 'hunter2'],
     [['get']],
     [['get', 'a', 'b']],
     [['get', 'a//b']],

@@ -7,8 +7,17 @@ use std::ffi::CStr;
 pub(crate) struct Flag {
     pub(crate) name: &'static str,
     pub(crate) short: Option<u8>,
-    /// Whether it has a value.
-    pub(crate) value: bool,
+    pub(crate) takes: Takes,
+}
+
+/// Whether a flag has a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Nothing,
+    /// A word, attached or the next one.
+    Value,
+    /// An attached word, or this one.
+    Attached(&'static str),
 }
 
 /// The flags with their values, in order, and what else there is.
@@ -22,7 +31,7 @@ pub(crate) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     /// Takes the words apart. `has_rest`: what follows the flags is a command.
-    pub(crate) fn parse(flags: &[Flag], has_rest: bool, words: &'a [&'a CStr]) -> Option<Self> {
+    pub(crate) fn parse(flags: &[&[Flag]], has_rest: bool, words: &'a [&'a CStr]) -> Option<Self> {
         let mut parsed = Self::default();
         let mut at = 0;
         while let Some(word) = words.get(at) {
@@ -38,7 +47,7 @@ impl<'a> Arguments<'a> {
             let text = word.to_str().ok()?;
             if let Some(text) = text.strip_prefix("--") {
                 let (name, attached) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-                let flag = flags.iter().find(|flag| flag.name == name)?;
+                let flag = flags.iter().copied().flatten().find(|flag| flag.name == name)?;
                 parsed.take(flag, attached, words, &mut at)?;
             } else if is_flag {
                 parsed.take_short(flags, &text[1..], words, &mut at)?;
@@ -58,11 +67,12 @@ impl<'a> Arguments<'a> {
     }
 
     fn take(&mut self, flag: &Flag, attached: Option<&'a str>, words: &'a [&'a CStr], at: &mut usize) -> Option<()> {
-        let value = match attached {
-            Some(_) if !flag.value => return None,
-            Some(value) => value,
-            None if !flag.value => "",
-            None => {
+        let value = match (flag.takes, attached) {
+            (Takes::Nothing, Some(_)) => return None,
+            (Takes::Nothing, None) => "",
+            (_, Some(value)) => value,
+            (Takes::Attached(value), None) => value,
+            (Takes::Value, None) => {
                 *at += 1;
                 words.get(*at)?.to_str().ok()?
             }
@@ -72,7 +82,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Letters in a row, the last of which may have its value behind it, with or without `=`.
-    fn take_short(&mut self, flags: &[Flag], text: &'a str, words: &'a [&'a CStr], at: &mut usize) -> Option<()> {
+    fn take_short(&mut self, flags: &[&[Flag]], text: &'a str, words: &'a [&'a CStr], at: &mut usize) -> Option<()> {
         // What may be a long flag with one dash is told so by JavaScript.
         let name = text.split('=').next().unwrap_or_default();
         if name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
@@ -80,9 +90,9 @@ impl<'a> Arguments<'a> {
         }
         let mut letters = text;
         while let Some(letter) = letters.bytes().next() {
-            let flag = flags.iter().find(|flag| flag.short == Some(letter))?;
+            let flag = flags.iter().copied().flatten().find(|flag| flag.short == Some(letter))?;
             letters = &letters[1..];
-            if flag.value {
+            if flag.takes != Takes::Nothing {
                 let attached = (!letters.is_empty()).then(|| letters.strip_prefix('=').unwrap_or(letters));
                 return self.take(flag, attached, words, at);
             }
@@ -107,9 +117,10 @@ mod tests {
     use super::*;
 
     const FLAGS: &[Flag] = &[
-        Flag { name: "env-file", short: Some(b'f'), value: true },
-        Flag { name: "env", short: Some(b'e'), value: true },
-        Flag { name: "strict", short: Some(b's'), value: false },
+        Flag { name: "env-file", short: Some(b'f'), takes: Takes::Value },
+        Flag { name: "env", short: Some(b'e'), takes: Takes::Value },
+        Flag { name: "strict", short: Some(b's'), takes: Takes::Nothing },
+        Flag { name: "mask", short: None, takes: Takes::Attached("auto") },
     ];
 
     type Taken = (Vec<(&'static str, String)>, Vec<String>, Vec<Vec<u8>>);
@@ -117,7 +128,7 @@ mod tests {
     fn parse(has_rest: bool, words: &[&[u8]]) -> Option<Taken> {
         let words: Vec<CString> = words.iter().map(|word| CString::new(*word).unwrap()).collect();
         let words: Vec<&CStr> = words.iter().map(CString::as_c_str).collect();
-        let parsed = Arguments::parse(FLAGS, has_rest, &words)?;
+        let parsed = Arguments::parse(&[FLAGS], has_rest, &words)?;
         Some((
             parsed.given.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
             parsed.positionals.iter().map(|text| (*text).to_owned()).collect(),
@@ -133,6 +144,10 @@ mod tests {
         }
         assert_eq!(parse(true, &[b"-f.env"]).unwrap().0, [("env-file", ".env".to_owned())]);
         assert_eq!(parse(true, &[b"-seA=b"]).unwrap().0, [("strict", String::new()), ("env", "A=b".to_owned())]);
+        for (words, value) in [(&[&b"--mask"[..], b"always"][..], "auto"), (&[b"--mask=never", b"x"], "never")] {
+            assert_eq!(parse(true, words).unwrap().0, [("mask", value.to_owned())]);
+            assert_eq!(parse(true, words).unwrap().2.len(), 1);
+        }
     }
 
     #[test]

@@ -79,7 +79,9 @@ pub(crate) fn read(start: Start) -> Option<Config> {
         (text, _) if text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit()) => Some(text.parse().ok()?),
         _ => return None,
     };
-    if !matches!(store.as_str(), "keychain" | "file") || timeout_ms.is_some_and(|ms| ms < 1 || ms > MAX_TIMEOUT_MS) {
+    if !matches!(store.as_str(), "keychain" | "file")
+        || timeout_ms.is_some_and(|ms| !(1..=MAX_TIMEOUT_MS).contains(&ms))
+    {
         return None;
     }
     // What is left has a key that is none.

@@ -1,5 +1,5 @@
-//! The program behind `se`: `se run` and `se get` through a daemon that runs, without Node; and the parent that a command
-//! keeps where JavaScript asks for one.
+//! The program behind `se`: `se run`, `se get` and `se redact` through a daemon that runs, without Node; and the parent that
+//! a command keeps where its output is masked or files are there for it.
 //!
 //! Only what goes well is done here. Whatever else there is (a flag, a variable, a line of a file or an answer that is not
 //! the usual one, any failure, any panic) is handed over: this process becomes Node with the JavaScript command line, with
@@ -28,7 +28,15 @@ mod groups;
 #[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]
+mod output;
+#[cfg(unix)]
 mod paths;
+#[cfg(unix)]
+mod redact;
+#[cfg(unix)]
+mod report;
+#[cfg(unix)]
+mod request;
 #[cfg(unix)]
 mod resolve;
 #[cfg(unix)]
@@ -60,7 +68,7 @@ fn attempt(start: start::Start) -> Option<libc::c_int> {
     let (command, words) = start.arguments.get(1..)?.split_first()?;
     // From JavaScript, which has resolved everything, and from itself: nothing of these is ever handed over.
     if command.to_bytes() == b"__supervise" {
-        return Some(supervise::run(words));
+        return Some(supervise::run(start, words));
     }
     if command.to_bytes() == process_core::supervise::WATCH.as_bytes() {
         return Some(supervise::watch(words));
@@ -69,6 +77,7 @@ fn attempt(start: start::Start) -> Option<libc::c_int> {
     match command.to_bytes() {
         b"run" => run::run(start, words),
         b"get" => get::get(start, words),
+        b"redact" => redact::redact(start, words),
         _ => None,
     }
 }

@@ -33,6 +33,13 @@ impl Resolved {
         self.asked[..self.references].iter().map(|pattern| &self.secrets[self.results[*pattern][0]])
     }
 
+    /// All secrets, each once, in the order of what was asked for.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Envelope> {
+        let mut present = HashSet::new();
+        let places = self.asked.iter().flat_map(|pattern| &self.results[*pattern]);
+        places.filter(move |place| present.insert(**place)).map(|place| &self.secrets[*place])
+    }
+
     /// The secrets of each group, in their order.
     pub(crate) fn groups(&self) -> impl Iterator<Item = impl Iterator<Item = &Envelope>> {
         let places = self.asked[self.references..].iter().map(|pattern| &self.results[*pattern]);

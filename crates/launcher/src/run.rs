@@ -1,58 +1,35 @@
-//! `se run`: this process becomes the command, with its references resolved.
+//! `se run`: this process becomes the command, with its references resolved; or its parent, which masks what it writes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
 
-use process_core::Environment;
+use keychain_core::SecretBytes;
+use process_core::supervise::{Command, MaskMode, Plan};
 use wire_core::Envelope;
 
-use crate::arguments::{Arguments, Flag};
-use crate::groups::{self, Group, is_prefix};
+use crate::arguments::{Arguments, Flag, Takes};
+use crate::groups::{self, Group};
+use crate::request::{self, ENV_FLAGS, Request};
 use crate::resolve::{Resolved, resolve};
 use crate::start::Start;
-use crate::{env_file, files};
+use crate::supervise;
 
 const SCHEME: &str = "se://";
 
-/// What is done here of the flags in `src/cli/env-flags.ts` and `src/cli/commands/run.ts`.
-const FLAGS: &[Flag] = &[
-    Flag { name: "env-file", short: Some(b'f'), value: true },
-    Flag { name: "env", short: Some(b'e'), value: true },
-    Flag { name: "env-from", short: None, value: true },
-    Flag { name: "prefix", short: None, value: true },
-    Flag { name: "override", short: None, value: false },
-    // The failure of a plugin is never passed over here.
-    Flag { name: "strict", short: None, value: false },
-];
+/// What is done here of the flags in `src/cli/commands/run.ts`.
+const FLAGS: &[Flag] = &[Flag { name: "mask", short: None, takes: Takes::Attached("auto") }];
 
-/// Becomes the command, or answers that it is to be handed over.
+/// Becomes the command or its parent, or answers that it is to be handed over.
 pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
-    let arguments = Arguments::parse(FLAGS, true, words)?;
+    let arguments = Arguments::parse(&[ENV_FLAGS, FLAGS], true, words)?;
     let command: Vec<Vec<u8>> = arguments.rest.iter().map(|word| word.to_bytes().to_vec()).collect();
     if command.is_empty() {
         return None;
     }
-    let mut environment =
-        Environment::from_strings(start.variables.iter().map(|variable| variable.to_bytes().to_vec()).collect());
-    let mut groups = Vec::new();
-    for path in arguments.values("env-file") {
-        let file = env_file::parse(&files::read(path)??.text)?;
-        for (name, value) in file.variables {
-            environment.set(&name, value.as_bytes());
-        }
-        groups.extend(file.groups);
-    }
-    let mut assigned = HashSet::new();
-    for assignment in arguments.values("env") {
-        let (name, reference) = assignment.split_once('=')?;
-        if name.is_empty() || !reference.starts_with(SCHEME) || is_passphrase(name) {
-            return None;
-        }
-        environment.set(name, reference.as_bytes());
-        assigned.insert(name);
-    }
-    groups.extend(groups_of(&arguments)?);
+    let mask = mask_of(&arguments)?;
+    let Request { mut environment, groups, assigned, .. } = request::read(start, &arguments)?;
     let references = environment.references();
+    let mut values = Vec::new();
     if !references.is_empty() || !groups.is_empty() {
         // It means a file.
         if references.iter().any(|reference| reference.name.ends_with("_FILE")) {
@@ -67,33 +44,45 @@ pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
             _ => Given::Set,
         };
         let variables = name_variables(&groups, &resolved, given)?;
+        let mut masked = |secret: &Envelope| {
+            if mask.is_some() {
+                values.push((secret.id.clone(), SecretBytes::copy_from(secret.value.as_bytes())));
+            }
+        };
         for (reference, secret) in references.iter().zip(resolved.references()) {
+            if variables.iter().any(|(name, _)| *name == reference.name) {
+                continue;
+            }
             environment.bind(reference.index, secret.value.as_bytes());
+            masked(secret);
         }
         for (name, secret) in variables {
             environment.set(&name, secret.value.as_bytes());
+            masked(secret);
         }
     }
-    if environment.problems(&command).is_empty() {
-        // It returns when there is no such command.
-        let _ = process_core::execute(&command, &environment);
+    if !environment.problems(&command).is_empty() {
+        return None;
     }
+    if mask.is_some() {
+        let plan = Plan { mask, values, ..Plan::default() };
+        return Some(supervise::start(plan, Command { arguments: command, environment }));
+    }
+    // It returns when there is no such command.
+    let _ = process_core::execute(&command, &environment);
     None
 }
 
-/// The groups of the flags.
-fn groups_of(arguments: &Arguments<'_>) -> Option<Vec<Group>> {
-    let prefixes: Vec<&str> = arguments.values("prefix").collect();
-    let prefix = match prefixes[..] {
-        [] => "",
-        [prefix] if is_prefix(prefix) && arguments.has("env-from") => prefix,
-        _ => return None,
+/// How the command is masked, if it is.
+fn mask_of(arguments: &Arguments<'_>) -> Option<Option<MaskMode>> {
+    let mut asked = arguments.values("mask");
+    let mode = match asked.next() {
+        None | Some("never") => None,
+        Some("auto") => Some(MaskMode::Auto),
+        Some("always") => Some(MaskMode::Always),
+        Some(_) => return None,
     };
-    let references = arguments.values("env-from").map(|reference| {
-        let group = Group { reference: reference.to_owned(), prefix: prefix.to_owned() };
-        reference.starts_with(SCHEME).then_some(group)
-    });
-    references.collect()
+    asked.next().is_none().then_some(mode)
 }
 
 /// What a name of a group's variable means for what is there.
@@ -136,9 +125,4 @@ fn name_variables<'r>(
         }
     }
     Some(variables)
-}
-
-/// Whether the variable may not be set, since it never reaches a command.
-fn is_passphrase(name: &str) -> bool {
-    name.strip_prefix("SE_").is_some_and(|rest| rest.contains("PASSPHRASE"))
 }

@@ -198,7 +198,7 @@ impl Environment {
     }
 
     /// The value of the first variable of this name, as `getenv` finds it.
-    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
         let named = |entry: &&Entry| entry.name().is_some_and(|present| same_name(present, name.as_bytes()));
         self.0.iter().find(named).map(Entry::value)
     }
