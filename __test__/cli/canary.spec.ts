@@ -11,6 +11,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -18,9 +19,11 @@ import {
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Canary, canaryInFiles, canaryInMemory } from '../helpers/canary.js'
+import { startDaemon } from '../helpers/daemon.js'
 import { keyringMissing, startKeyring } from '../helpers/keyring.js'
+import { checkLauncher, launcher, pathWithoutNode } from '../helpers/launcher.js'
 import { hasProgram } from '../helpers/programs.js'
-import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
+import { checkBundle, cli, createFileHome, createHome, type Home } from '../helpers/se.js'
 
 const linux = hasProgram('strace') ? test.serial : test.serial.skip
 const onAKeyring = hasProgram('strace') && keyringMissing() === undefined ? test.serial : test.serial.skip
@@ -38,7 +41,10 @@ interface Step {
   readonly handsOver?: boolean
 }
 
-test.before(checkBundle)
+test.before(() => {
+  checkBundle()
+  if (process.platform === 'linux') checkLauncher()
+})
 
 const commands: readonly Step[] = [
   { args: ['set', 'a/b'], stdin: `${value}\n`, status: 0 },
@@ -154,6 +160,62 @@ onAKeyring('keychain: the value leaves no command but where it was asked for', a
   t.deepEqual(canaryInFiles(canary, keyring.env['XDG_DATA_HOME'] as string), [])
 })
 
+linux('launcher: the value leaves no command that is done without Node but where it was asked for', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  await home.ok(['set', 'a/b'], { stdin: value })
+  await startDaemon(t, { home })
+  const native = ['/usr/bin/env', `PATH=${pathWithoutNode(home)}`, launcher]
+  const base64 = Buffer.from(value).toString('base64')
+  const steps: readonly Step[] = [
+    { args: ['run', '--', 'true'], env: ref, status: 0 },
+    { args: ['run', '-e', 'A=se://*/b', '--env-from', 'se://a/*', '--', 'true'], env: ref, status: 0 },
+    { args: ['run', '--mask=always', '--', 'true'], env: ref, status: 0 },
+    { args: ['run', '--mask=always', '--', 'printenv', 'TOKEN'], env: ref, status: 0, handsOver: true },
+    { args: ['run', '--mask=always', '--', '{home}/none'], env: ref, status: 127 },
+    { args: ['get', 'a/b'], status: 0 },
+    { args: ['redact'], env: ref, stdin: `1 ${value} 2 ${base64}`, status: 0 },
+    { args: ['redact', '--pattern', 'se://**'], stdin: value, status: 0 },
+  ]
+  await runAll(t, home, steps, native)
+
+  const out = join(home.folder, 'out')
+  const toFile = ['/bin/sh', '-c', `exec "$@" > ${out}`, 'sh', ...native]
+  const { stderr, status, calls } = await traced(home, { args: ['get', 'a/b', '--reveal'], status: 0 }, toFile)
+  t.is(`${status}${stderr}${readFileSync(out)}`, `0${value}`)
+  rmSync(out)
+  t.is(canary.foundIn(calls), 'plain')
+  const elsewhere = calls.toString('latin1').replace(/^\d+ +write\(1, .*$/gm, '')
+  t.is(canary.foundIn(Buffer.from(elsewhere, 'latin1')), undefined, 'it is written to the file, and nowhere else')
+  t.deepEqual(canaryInFiles(canary, home.folder), [])
+})
+
+linux('launcher: what stays beside a stream shows the value nowhere', async (t) => {
+  const home = await createFileHome((fn) => t.teardown(fn))
+  await home.ok(['set', 'a/b'], { stdin: value })
+  await startDaemon(t, { home })
+  const env = { ...home.env, ...ref, PATH: pathWithoutNode(home) }
+  for (const args of [['redact'], ['run', '--mask=always', '--', 'cat']]) {
+    const child = spawn(launcher, args, { env, cwd: join(home.folder, 'work') })
+    let stderr = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk
+    })
+    child.stdin.write(`${value}\n`)
+    const [shown] = (await once(child.stdout, 'data')) as [Buffer]
+    t.is(shown.toString(), '[se://a/b]\n')
+    const place = `/proc/${child.pid}`
+    const facts = ['cmdline', 'comm', 'environ', 'status', 'maps'].map((name) => readOrEmpty(join(place, name)))
+    t.is(canary.foundIn(facts.join('\n')), undefined, args[0])
+    t.deepEqual(canaryInFiles(canary, home.folder), [])
+    const files = join(place, 'fd')
+    const deleted = readdirSync(files).filter((fd) => /memfd|deleted/.test(readlinkSync(join(files, fd))))
+    t.deepEqual(deleted, [], 'no file without a name')
+    child.stdin.end()
+    const [status] = await once(child, 'close')
+    t.is(`${status}${stderr}`, '0')
+  }
+})
+
 linux('where the value was asked for, strace sees it leave: the look is not blind', async (t) => {
   const home = createHome((fn) => t.teardown(fn))
   await home.ok(['store', 'use', 'file', '--key-file'])
@@ -190,8 +252,13 @@ linux('a process that holds the value leaves no core behind', async (t) => {
 })
 
 /** Runs command lines under strace, and looks at all that comes of each, and at the files in the end. */
-async function runAll(t: ExecutionContext, home: Home, steps: readonly Step[]): Promise<void> {
-  for (const step of steps) await run(t, home, step)
+async function runAll(
+  t: ExecutionContext,
+  home: Home,
+  steps: readonly Step[],
+  program?: readonly string[],
+): Promise<void> {
+  for (const step of steps) await run(t, home, step, program)
   t.deepEqual(canaryInFiles(canary, home.folder), [])
   t.deepEqual(canaryInEditFiles(), [])
   t.false(existsSync(inMemory))
@@ -210,11 +277,11 @@ function canaryInEditFiles(): string[] {
     })
 }
 
-async function run(t: ExecutionContext, home: Home, step: Step): Promise<void> {
+async function run(t: ExecutionContext, home: Home, step: Step, se?: readonly string[]): Promise<void> {
   const what = `se ${step.args.join(' ')}`
   const envFile = join(home.folder, 'bad.env')
   writeFileSync(envFile, `GOOD=1\n${value} x\n@from ${value}\n@from se://a/* prefix=${value}-\nBAD = '${value}\n`)
-  const { stdout, stderr, status, calls } = await traced(home, step)
+  const { stdout, stderr, status, calls } = await traced(home, step, se)
   rmSync(envFile)
   t.is(status, step.status, `${what}: ${stderr}`)
   t.is(canary.foundIn(stdout), undefined, `${what}: stdout`)
@@ -223,11 +290,11 @@ async function run(t: ExecutionContext, home: Home, step: Step): Promise<void> {
 }
 
 /** Runs a command line, with all that it and its children write, send or pass to other programs. */
-async function traced(home: Home, { args, stdin, env }: Step) {
+async function traced(home: Home, { args, stdin, env }: Step, se: readonly string[] = [process.execPath, cli]) {
   const log = join(home.folder, '..', `se-strace-${process.pid}-${value.slice(0, 4)}`)
   // Environments are not shown: commands get the values there.
   const calls = 'trace=execve,write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,openat,connect'
-  const program = ['strace', '-f', '-qq', '-s', '1000000', '-e', calls, '-o', log, process.execPath, cli]
+  const program = ['strace', '-f', '-qq', '-s', '1000000', '-e', calls, '-o', log, ...se]
   try {
     const ended = await home.se(
       args.map((word) => word.replaceAll('{home}', home.folder)),
