@@ -285,17 +285,17 @@ fn a_watcher_that_cannot_be_started_is_a_failure_before_there_is_a_file() {
 }
 
 #[test]
-#[ignore = "another process, started by these tests"]
+#[ignore = "run by the other tests here, as a process of its own"]
 fn acts_as_the_watcher() {
     watch(Path::new(&std::env::args_os().next_back().unwrap())).unwrap();
 }
 
 #[test]
-#[ignore = "another process, started by these tests"]
+#[ignore = "run by the other tests here, as a process of its own"]
 fn acts_as_the_holder() {
     let [path, records] = ["HOLDER_PATH", "HOLDER_RECORDS"].map(|name| PathBuf::from(std::env::var_os(name).unwrap()));
     let placed = PlacedFiles::place(&[file(path, b"value")], &records, &program("acts_as_the_watcher")).unwrap();
-    println!("placed");
+    std::io::stdout().write_all(b"placed\n").unwrap();
     std::io::stdout().flush().unwrap();
     // Until the tests end, or kill it.
     let _ = std::io::stdin().read(&mut [0]);

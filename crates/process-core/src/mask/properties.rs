@@ -44,14 +44,14 @@ fn sequences(text: &[u8]) -> Vec<(usize, usize)> {
         };
         let last = if text.get(at) == Some(&b'[') {
             at += 1 + run(at + 1, 0x20..=0x3f);
-            0x40..=0x7e
+            Some(0x40..=0x7e)
         } else if text.get(at).is_some_and(|byte| b"]PX^_".contains(byte)) {
-            1..=0
+            None // of a string: what is in it is text
         } else {
             at += run(at, 0x20..=0x2f);
-            0x30..=0x7e
+            Some(0x30..=0x7e)
         };
-        at += usize::from(text.get(at).is_some_and(|byte| last.contains(byte)));
+        at += usize::from(text.get(at).zip(last).is_some_and(|(byte, last)| last.contains(byte)));
         at = at.min(start + 64);
         found.push((start, at));
     }

@@ -362,12 +362,12 @@ impl Parent {
     /// The command was stopped: either it wants the terminal and can have it, or this process's group stops as well.
     fn stopped(&mut self, signal: c_int) {
         let wants_terminal = matches!(signal, libc::SIGTTIN | libc::SIGTTOU);
-        if let Some(screen) = &mut self.screen {
-            if wants_terminal {
-                screen.wants_keys = true;
-                if screen.user.is_ours() {
-                    return self.go_on(false);
-                }
+        if let Some(screen) = &mut self.screen
+            && wants_terminal
+        {
+            screen.wants_keys = true;
+            if screen.user.is_ours() {
+                return self.go_on(false);
             }
         }
         // The readers of pipes may have been stopped too: what they do not take now comes later.

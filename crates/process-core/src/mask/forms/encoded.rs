@@ -32,7 +32,7 @@ pub(super) fn base64(value: &[u8], forms: &mut Forms<'_>) {
 fn each_end(value: &[u8], offset: usize, mut see: impl FnMut(usize, usize)) {
     let bits = (offset + value.len()) * 8;
     see(bits / 6, 0);
-    if bits % 6 != 0 {
+    if !bits.is_multiple_of(6) {
         see(bits / 6 + 1, 0);
         see(bits / 6 + 1, 3 - (offset + value.len()) % 3);
     }
