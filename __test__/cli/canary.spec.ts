@@ -172,6 +172,7 @@ linux('launcher: the value leaves no command that is done without Node but where
     { args: ['run', '--mask=always', '--', 'true'], env: ref, status: 0 },
     { args: ['run', '--mask=always', '--', 'printenv', 'TOKEN'], env: ref, status: 0, handsOver: true },
     { args: ['run', '--mask=always', '--', '{home}/none'], env: ref, status: 127 },
+    { args: ['run', '--file', 'F=se://a/b', '--', 'true'], env: { G_FILE: 'se://a/b' }, status: 0, handsOver: true },
     { args: ['get', 'a/b'], status: 0 },
     { args: ['redact'], env: ref, stdin: `1 ${value} 2 ${base64}`, status: 0 },
     { args: ['redact', '--pattern', 'se://**'], stdin: value, status: 0 },

@@ -165,6 +165,11 @@ unix('redact and a masked run through a warm daemon do without Node what JavaScr
     [['--mask=always', '--', 'sh', '-c', 'echo $X'], { X: 'se://word/a', NO_COLOR: '1' }],
     [['--mask=always', '--', 'no-such-command'], X],
     [['--mask', '--', './key.env'], X],
+    // What a group replaces is not masked.
+    [
+      ['--mask=always', '--override', '--env-from', 'se://*/key', '--', 'sh', '-c', 'echo "$KEY hunter2"'],
+      { KEY: 'se://app/db' },
+    ],
   ]
   const shown: string[] = []
   for (const [args, env = {}] of masked) {
@@ -175,7 +180,34 @@ unix('redact and a masked run through a warm daemon do without Node what JavaScr
   t.is(shown[0], `${label}  \n${label}\n${label}\n3`)
   t.is(shown[3], shown[0])
   t.is(shown[4], shown[0]?.replaceAll(label, key))
+  t.is(shown.at(-1), `${label} hunter2\n0`)
   t.regex(shown[8] ?? '', /^admin\nse: not masked: word\/a \(too common\)\nhint: .*\n0$/)
+})
+
+linux('a run with files in memory does without Node what JavaScript does', async (t) => {
+  const { home } = await begin(t)
+  await home.ok(['set', 'app/key'], { stdin: 'correct horse' })
+  writeFileSync(join(home.folder, 'work/file.env'), 'K_FILE=se://app/db\n')
+  const show =
+    'for name in "$K" "$K_FILE"; do echo "${name##*/}"; cat "$name" "$name"; done; sh -c \'cat "$K" "$K_FILE"\''
+  const command = ['--', 'sh', '-c', `${show}; case $K in /proc/$$/*) ls -lL "$K" | cut -c 1-10;; esac; exit 3`]
+  const cases: [args: string[], env?: NodeJS.ProcessEnv][] = [
+    [['--file', 'K=se://app/key', ...command], { K_FILE: 'se://*/db' }],
+    [['--file=K=se://app/bytes', '--file', 'K_FILE=se://**/key', ...command], { K: 'x', K_FILE: 'se://none' }],
+    [['-f', 'file.env', '--file', 'K=se://app/key', '--mask=always', ...command]],
+    [['-f', 'file.env', '--file', 'K=se://app/key', '--mask', ...command]],
+    [['--file', 'DB=se://app/key', '--env-from', 'se://app/db', '--override', '--', 'sh', '-c', 'cat "$DB"']],
+  ]
+  const shown: string[] = []
+  for (const [args, env = {}] of cases) {
+    const { stdout, stderr, status } = await both(t, home, ['run', ...args], { env })
+    t.is(stderr, '')
+    shown.push(`${status}${stdout.toString('latin1')}`)
+  }
+  t.regex(shown[0] ?? '', /^3\d+\n(correct horse){2}\d+\n(hunter2){2}correct horsehunter2-r--------\n$/)
+  const [key, db] = ['[se://app/key]', '[se://app/db]']
+  t.is(shown[2]?.replace(/\d+\n/g, ''), `${key}${key}${db}${db}${key}${db}-r--------\n`)
+  t.is(shown[4], '0correct horse')
 })
 
 linux('a masked run on a terminal does without Node what JavaScript does', async (t) => {
@@ -290,6 +322,14 @@ unix('everything unusual is handed over, and ends as JavaScript has it', async (
     [['redact', '--pattern', 'se://fails/**'], {}, 'beside a failure'],
     [['redact', '-f', 'bad.env'], X, 'hunter2'],
     [['redact', '--no-daemon'], X, 'hunter2'],
+    [['run', '--file', 'K=se://app/db', '--', 'no-such-command']],
+    [['run', '--file', 'K=se://app/db', '-e', 'K=se://app/db', '--', 'true']],
+    [['run', '--file', 'K=se://app/db', '--file', 'K=se://app/db', '--', 'true']],
+    [['run', '--file', 'K=se://app/db,mode=0440', '--', 'sh', '-c', 'cat "$K"']],
+    [['run', '--file', 'K=se://app/db,path=/', '--', 'true']],
+    [['run', '--file', 'SE_PASSPHRASE=se://app/db', '--', 'true']],
+    [['run', '--file', 'K=app/db', '--', 'true']],
+    [['run', '--file', 'K=se://app/none', '--', 'true']],
     [['get']],
     [['get', 'a', 'b']],
     [['get', 'a//b']],

@@ -26,7 +26,7 @@ export function pathWithoutNode(home: Home): string {
   const folder = join(home.folder, 'bin')
   if (existsSync(folder)) return folder
   mkdirSync(folder)
-  for (const name of ['cat', 'env', 'ls', 'nohup', 'printenv', 'sh', 'true']) {
+  for (const name of ['cat', 'cut', 'env', 'ls', 'nohup', 'printenv', 'sh', 'true']) {
     const from = ['/bin', '/usr/bin'].map((place) => join(place, name)).find((path) => existsSync(path))
     if (from !== undefined) symlinkSync(from, join(folder, name))
   }

@@ -28,6 +28,8 @@ mod groups;
 #[cfg(unix)]
 mod hand_over;
 #[cfg(unix)]
+mod memory_files;
+#[cfg(unix)]
 mod output;
 #[cfg(unix)]
 mod paths;

@@ -43,6 +43,12 @@ pub(crate) fn dialled_address(start: Start) -> Option<String> {
     }
 }
 
+/// The folder where files at paths are noted, as `src/deliver/file-records.ts` says.
+pub(crate) fn record_folder(start: Start) -> Option<String> {
+    let address = daemon_address(start)?;
+    Some(format!("{}/files", address.strip_suffix("/daemon.sock")?))
+}
+
 fn daemon_address(start: Start) -> Option<String> {
     let runtime = start.text("XDG_RUNTIME_DIR")?;
     let own = normal(&format!("{runtime}/{FOLDER}/daemon.sock"));
@@ -131,6 +137,8 @@ mod tests {
             for runtime in ["XDG_RUNTIME_DIR=r", "XDG_RUNTIME_DIR=", long] {
                 let cache = dialled(&[runtime, "HOME=/h", "XDG_CACHE_HOME=c"]);
                 assert_eq!(cache.as_deref(), Some("/h/.cache/se-native/daemon.sock"));
+                let records = record_folder(self::start(&[runtime, "HOME=/h"]));
+                assert_eq!(records.as_deref(), Some("/h/.cache/se-native/files"));
                 assert_eq!(dialled(&[runtime, "XDG_CACHE_HOME=/c"]).as_deref(), Some("/c/se-native/daemon.sock"));
             }
         }

@@ -76,6 +76,6 @@ fn groups_of(arguments: &Arguments<'_>) -> Option<Vec<Group>> {
 }
 
 /// Whether the variable may not be set, since it never reaches a command.
-fn is_passphrase(name: &str) -> bool {
+pub(crate) fn is_passphrase(name: &str) -> bool {
     name.strip_prefix("SE_").is_some_and(|rest| rest.contains("PASSPHRASE"))
 }

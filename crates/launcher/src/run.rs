@@ -1,7 +1,8 @@
 //! `se run`: this process becomes the command, with its references resolved; or its parent, which masks what it writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, c_int};
+use std::path::Path;
 
 use keychain_core::SecretBytes;
 use process_core::supervise::{Command, MaskMode, Plan};
@@ -9,7 +10,9 @@ use wire_core::Envelope;
 
 use crate::arguments::{Arguments, Flag, Takes};
 use crate::groups::{self, Group};
-use crate::request::{self, ENV_FLAGS, Request};
+use crate::memory_files::MemoryFiles;
+use crate::paths;
+use crate::request::{self, ENV_FLAGS, Request, is_passphrase};
 use crate::resolve::{Resolved, resolve};
 use crate::start::Start;
 use crate::supervise;
@@ -17,7 +20,10 @@ use crate::supervise;
 const SCHEME: &str = "se://";
 
 /// What is done here of the flags in `src/cli/commands/run.ts`.
-const FLAGS: &[Flag] = &[Flag { name: "mask", short: None, takes: Takes::Attached("auto") }];
+const FLAGS: &[Flag] = &[
+    Flag { name: "file", short: None, takes: Takes::Value },
+    Flag { name: "mask", short: None, takes: Takes::Attached("auto") },
+];
 
 /// Becomes the command or its parent, or answers that it is to be handed over.
 pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
@@ -27,13 +33,24 @@ pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
         return None;
     }
     let mask = mask_of(&arguments)?;
-    let Request { mut environment, groups, assigned, .. } = request::read(start, &arguments)?;
+    let Request { mut environment, groups, mut assigned, .. } = request::read(start, &arguments)?;
+    let mut named = HashSet::new();
+    for assignment in arguments.values("file") {
+        let (name, reference) = read_file(assignment)?;
+        if !assigned.insert(name.to_owned()) {
+            return None;
+        }
+        environment.set(name, reference.as_bytes());
+        named.insert(name);
+    }
     let references = environment.references();
+    let is_file = |name: &str| named.contains(name) || name.ends_with("_FILE");
+    let mut files = MemoryFiles::default();
     let mut values = Vec::new();
     if !references.is_empty() || !groups.is_empty() {
-        // It means a file.
-        if references.iter().any(|reference| reference.name.ends_with("_FILE")) {
-            return None;
+        if references.iter().any(|reference| is_file(&reference.name)) {
+            // What a killed process left is in nobody's way for longer than until here. A failure says nothing of ours.
+            let _ = process_core::sweep(Path::new(&paths::record_folder(start)?));
         }
         let texts: Vec<&str> = references.iter().map(|reference| reference.text.as_str()).collect();
         let of_groups: Vec<&str> = groups.iter().map(|group| group.reference.as_str()).collect();
@@ -53,7 +70,10 @@ pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
             if variables.iter().any(|(name, _)| *name == reference.name) {
                 continue;
             }
-            environment.bind(reference.index, secret.value.as_bytes());
+            match is_file(&reference.name) {
+                true => environment.bind(reference.index, files.add(secret.value.as_bytes())?.as_bytes()),
+                false => environment.bind(reference.index, secret.value.as_bytes()),
+            }
             masked(secret);
         }
         for (name, secret) in variables {
@@ -64,13 +84,22 @@ pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
     if !environment.problems(&command).is_empty() {
         return None;
     }
+    files.pass_on();
     if mask.is_some() {
         let plan = Plan { mask, values, ..Plan::default() };
+        files.leave();
         return Some(supervise::start(plan, Command { arguments: command, environment }));
     }
     // It returns when there is no such command.
     let _ = process_core::execute(&command, &environment);
     None
+}
+
+/// `NAME=REF`. A file with options is JavaScript's.
+fn read_file(text: &str) -> Option<(&str, &str)> {
+    let (name, reference) = text.split_once('=')?;
+    let is_right = !name.is_empty() && reference.starts_with(SCHEME) && !text.contains(',') && !is_passphrase(name);
+    is_right.then_some((name, reference))
 }
 
 /// How the command is masked, if it is.
