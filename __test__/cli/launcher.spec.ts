@@ -167,7 +167,7 @@ unix('redact and a masked run through a warm daemon do without Node what JavaScr
     [['--mask', '--', './key.env'], X],
     // What a group replaces is not masked.
     [
-      ['--mask=always', '--override', '--env-from', 'se://*/key', '--', 'sh', '-c', 'echo "$KEY hunter2"'],
+      ['--mask=always', '--override', '--env-from', 'se://app/key', '--', 'sh', '-c', 'echo "$KEY hunter2"'],
       { KEY: 'se://app/db' },
     ],
   ]
