@@ -545,6 +545,79 @@ linux('a gigabyte goes through without a growth of memory, masked', async (t) =>
   t.regex(last.toString('latin1'), /\d+ \[se:\/\/app\/db\]\n$/)
 })
 
+// A pty moves some 64 MB/s at best, and this one is a pty behind a pty: 1 GB would take a minute of both cores. 200 MB are
+// three thousand times what is in flight, so that anything that is kept shows.
+linux('200 MB go through a terminal without a growth of memory, masked', async (t) => {
+  const started = onTerminal(
+    t,
+    ['--mask'],
+    ['bash', '-c', 'yes "$(printf "%0200d" 7)" | head -c 200M; echo; echo "end $PPID $X"; read a'],
+  )
+  let bytes = 0
+  let last = ''
+  started.child.stdout.removeAllListeners('data')
+  await new Promise<void>((resolve) =>
+    started.child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      last = (last + chunk.subarray(-100).toString('latin1')).slice(-100)
+      if (/end .*\r\n$/.test(last)) resolve()
+    }),
+  )
+  const [, monitor] = /end (\d+) \[se:\/\/app\/db\]\r\n$/.exec(last) ?? []
+  t.true(bytes > 200 << 20)
+  for (const pid of [await started.pid(), Number(monitor)]) {
+    const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
+    t.true(Number(peak) < 12_000, `${peak} kB`)
+  }
+  started.send('\n')
+  t.is(await started.status(), 0)
+})
+
+linux('on a terminal, nobody waits for what a command leaves running there, and it is hung up', async (t) => {
+  const work = join(home.folder, 'work')
+  execFileSync('mkfifo', [join(work, 'later'), join(work, 'set')])
+  const orphans = [
+    'trap "echo hung up > told; exit" HUP; echo > set; while :; do read -t 1000 a <> never; done',
+    'trap "" HUP; exec 2> told-by-deaf; echo > set; read a < later; echo "late $X" || echo failed >&2',
+  ]
+  execFileSync('mkfifo', [join(work, 'never')])
+  const script = orphans.map((orphan) => `(${orphan}) & read a < set; echo "orphan $! end"`).join('; ')
+  const started = masked(t, `${script}; echo "main $X"; exit 5`)
+  const pids = []
+  for (const _ of orphans) pids.push(Number((await started.expect(/orphan (\d+) end\r\n/))[1]))
+  t.is(await started.status(), 5)
+  t.is(started.shown, 'main [se://app/db]\r\n')
+  const [polite, deaf] = pids as [number, number]
+  // Nobody has woken it yet: the status did not wait for its end.
+  t.truthy(processOf(deaf))
+  await untilGone(polite)
+  t.is(readFileSync(join(work, 'told'), 'utf8'), 'hung up\n')
+  writeFileSync(join(work, 'later'), '\n')
+  await untilGone(deaf)
+  t.regex(readFileSync(join(work, 'told-by-deaf'), 'utf8'), /Input\/output error\nfailed\n$/)
+  t.is(started.shown, 'main [se://app/db]\r\n')
+})
+
+linux('where no terminal can be had, nothing starts, and no file is left', async (t) => {
+  // In a mount namespace: terminals of which there is one, and that one is taken.
+  const taken = 'mount -t devpts -o max=1,ptmxmode=0666 devpts /dev/pts && exec 9<>/dev/ptmx'
+  if (spawnSync('unshare', ['-m', 'sh', '-c', taken]).status !== 0) {
+    t.pass('not permitted here')
+    return
+  }
+  const bash = await shell(t)
+  const before = await bash.look()
+  const command = `${se} run --mask --file=F=se://app/db,path=${FILE} -e X=se://app/db -- touch started`
+  bash.send(`unshare -m bash -c "${taken} && exec ${command}"; echo "sta""tus $?"\n`)
+  const [shown, status] = await bash.expect(/^[^]*status (\d+)\r\n/)
+  t.is(Number(status), 125)
+  t.regex(shown, /se:\S* a terminal for the command failed: /)
+  await bash.expect(/prompt> /)
+  t.deepEqual((await bash.look()).all, before.all)
+  t.false(existsSync(join(home.folder, 'work/started')))
+  t.false(existsSync(FILE))
+})
+
 linux('keys that the command does not read are not kept without end, and do not keep it from ending', async (t) => {
   const started = masked(t, 'echo ready; exec sleep 1000')
   await started.expect(/ready\r\n/)
