@@ -339,7 +339,8 @@ eachMode('every signal that is sent to the process reaches the command once', as
   await started.expect(/ready\r\n/)
   const { KILL, STOP, TTIN, TTOU } = { KILL: 9, STOP: 19, TTIN: 21, TTOU: 22 }
   const standard = Array.from({ length: 31 }, (_, index) => index + 1)
-  const realTime = Array.from({ length: 31 }, (_, index) => index + 34)
+  // 34 is one of the C library's own in a program that is linked with musl, as the parent is where it can be.
+  const realTime = Array.from({ length: 30 }, (_, index) => index + 35)
   for (const number of [...standard, ...realTime].filter((number) => ![KILL, STOP, TTIN, TTOU].includes(number))) {
     process.kill(await started.pid(), number)
     const [, seen] = await started.expect(/(\d+)\r\n/)
