@@ -355,9 +355,9 @@ test('a daemon that nobody asks ends by itself, where that is configured', async
 
 test('a daemon that is asked for what takes longer than its idle time answers before it ends', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
-  const slow = `[plugins.slow]\ncommand = ["sh", "-c", "sleep 4; echo '{\\"id\\":\\"slow\\",\\"value\\":\\"v\\"}'"]\nprotocol = "lines"\n`
+  const slow = `[plugins.slow]\ncommand = ["sh", "-c", "sleep 7; echo '{\\"id\\":\\"slow\\",\\"value\\":\\"v\\"}'"]\nprotocol = "lines"\n`
   configureDaemon(home, {
-    config: `[daemon]\naddresses = [${JSON.stringify(homeAddress(home))}]\nidle_exit_seconds = 3\n${slow}`,
+    config: `[daemon]\naddresses = [${JSON.stringify(homeAddress(home))}]\nidle_exit_seconds = 6\n${slow}`,
   })
   const daemon = await startDaemon(t, { home })
   t.deepEqual(await values(daemon, 'slow'), ['v'])
