@@ -39,10 +39,11 @@ test('the examples of the README do what they say', (t) => {
     ['scripts/demo.sh', 'scripts/test.sh'],
   )
   t.deepEqual(others, [])
-  const [, setUp, link, linkLibrary] =
-    /^bash (\S+) && (npm link) .*\n(npm link se-native) .*\n$/.exec(install ?? '') ?? []
+  const [, setUp, link, native, linkLibrary] =
+    /^bash (\S+) && (npm link) .*\n(se setup native) .*\n(npm link se-native) .*\n$/.exec(install ?? '') ?? []
   t.is(setUp, 'scripts/setup.sh') // it has run: the package is built
   shell(link ?? '', root)
+  shell(native ?? '')
   shell('npm init --yes')
   shell(linkLibrary ?? '')
   t.regex(shell('command -v se'), new RegExp(`^${bin}/se\n$`))
