@@ -2,6 +2,7 @@
  * The daemon's own store: the built-in plugin over it, which stays the same while the store behind it is opened anew, and
  * the passphrase of an encrypted file, kept in native memory from `se unlock` until `se lock`.
  */
+import { readFileSync } from 'node:fs'
 import { chooseStore } from '../config/choose-store.js'
 import type { Config } from '../config/config.js'
 import { type Answer, makePlugin, type Plugin, type PluginContext } from '../engine/plugin.js'
@@ -74,13 +75,12 @@ export class HeldStore {
   }
 
   /** Whether the encrypted file has to be unlocked. Undefined for a keychain, and where the key cannot be read. */
-  async isLocked(): Promise<boolean | undefined> {
+  isLocked(): boolean | undefined {
     if (this.#place.kind !== 'file') return undefined
     if (this.#given !== undefined || configuredPassphrase(this.#config.passphraseFile?.value) !== undefined)
       return false
     try {
-      using store = await openStore(this.#options())
-      return (await store.describe()).locked
+      return readFileSync(this.#config.identity.value, 'latin1').startsWith('age-encryption.org/')
     } catch {
       return undefined // a request says why
     }
