@@ -1,12 +1,12 @@
 // `se run --mask` on a terminal when one of its processes is killed at any instant: no value and no process is left. And
 // what those processes hold while they run.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Canary, canaryInFiles, canaryInMemory } from '../helpers/canary.js'
 import { hasProgram } from '../helpers/programs.js'
-import { OnPty, processOf, untilGone } from '../helpers/pty.js'
+import { OnPty, processOf } from '../helpers/pty.js'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
 
 const linux = process.platform === 'linux' ? test.serial : test.serial.skip
