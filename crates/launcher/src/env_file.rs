@@ -2,6 +2,7 @@
 //! to tell.
 
 use crate::groups::{Group, is_prefix};
+use crate::request::SCHEME;
 
 /// What a file says: its variables and groups in order, a repeated name as often as it is there.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ fn read_group(line: &str) -> Option<Group> {
     if words.next() != Some("@from") {
         return None;
     }
-    let reference = words.next().filter(|reference| reference.starts_with("se://"))?.to_owned();
+    let reference = words.next().filter(|reference| reference.starts_with(SCHEME))?.to_owned();
     let prefix = match words.next() {
         None => String::new(),
         Some(word) => word.strip_prefix("prefix=").filter(|prefix| is_prefix(prefix))?.to_owned(),

@@ -1,6 +1,8 @@
 //! Groups: references that set one variable for each secret that they name, as `src/deliver/groups.ts` and `group-name.ts`
 //! have it (one file of vectors is read by both). A name that is wrong, or that two secrets have, is JavaScript's to tell.
 
+use process_core::Environment;
+
 /// A group as it is written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Group {
@@ -31,8 +33,8 @@ pub(crate) fn name(pattern: &str, id: &str, prefix: &str) -> Option<String> {
 /// Whether a variable of this name cannot come from a group.
 pub(crate) fn is_wrong(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    let is_passphrase = upper.strip_prefix("SE_").is_some_and(|rest| rest.contains("PASSPHRASE"));
-    name.starts_with(|first: char| first.is_ascii_digit()) || is_passphrase || name.ends_with("_FILE")
+    let is_withheld = Environment::withholds(upper.as_bytes());
+    name.starts_with(|first: char| first.is_ascii_digit()) || is_withheld || name.ends_with("_FILE")
 }
 
 /// The components of an id that the wildcards of a pattern match. Where the pattern fits in several ways, what it spells

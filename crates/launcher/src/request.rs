@@ -10,7 +10,8 @@ use crate::groups::{Group, is_prefix};
 use crate::start::Start;
 use crate::{env_file, files};
 
-const SCHEME: &str = "se://";
+/// What a reference begins with.
+pub(crate) const SCHEME: &str = "se://";
 
 /// What is done here of the flags that both have.
 pub(crate) const ENV_FLAGS: &[Flag] = &[
@@ -50,7 +51,7 @@ pub(crate) fn read(start: Start, arguments: &Arguments<'_>) -> Option<Request> {
     }
     for assignment in arguments.values("env") {
         let (name, reference) = assignment.split_once('=')?;
-        if name.is_empty() || !reference.starts_with(SCHEME) || is_passphrase(name) {
+        if name.is_empty() || !reference.starts_with(SCHEME) || Environment::withholds(name.as_bytes()) {
             return None;
         }
         environment.set(name, reference.as_bytes());
@@ -73,9 +74,4 @@ fn groups_of(arguments: &Arguments<'_>) -> Option<Vec<Group>> {
         reference.starts_with(SCHEME).then_some(group)
     });
     references.collect()
-}
-
-/// Whether the variable may not be set, since it never reaches a command.
-pub(crate) fn is_passphrase(name: &str) -> bool {
-    name.strip_prefix("SE_").is_some_and(|rest| rest.contains("PASSPHRASE"))
 }

@@ -11,9 +11,9 @@ use wire_core::Envelope;
 
 use crate::config;
 use crate::daemon::Daemon;
+use crate::request::SCHEME;
 use crate::start::Start;
 
-const SCHEME: &str = "se://";
 /// The most secrets of one answer.
 const MAX_ENVELOPES: usize = 10_000;
 

@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_int};
 use std::path::Path;
 
 use keychain_core::SecretBytes;
+use process_core::Environment;
 use process_core::supervise::{Command, MaskMode, Plan};
 use wire_core::Envelope;
 
@@ -12,12 +13,10 @@ use crate::arguments::{Arguments, Flag, Takes};
 use crate::groups::{self, Group};
 use crate::memory_files::MemoryFiles;
 use crate::paths;
-use crate::request::{self, ENV_FLAGS, Request, is_passphrase};
+use crate::request::{self, ENV_FLAGS, Request, SCHEME};
 use crate::resolve::{Resolved, resolve};
 use crate::start::Start;
 use crate::supervise;
-
-const SCHEME: &str = "se://";
 
 /// What is done here of the flags in `src/cli/commands/run.ts`.
 const FLAGS: &[Flag] = &[
@@ -98,7 +97,10 @@ pub(crate) fn run(start: Start, words: &[&CStr]) -> Option<c_int> {
 /// `NAME=REF`. A file with options is JavaScript's.
 fn read_file(text: &str) -> Option<(&str, &str)> {
     let (name, reference) = text.split_once('=')?;
-    let is_right = !name.is_empty() && reference.starts_with(SCHEME) && !text.contains(',') && !is_passphrase(name);
+    let is_right = !name.is_empty()
+        && reference.starts_with(SCHEME)
+        && !text.contains(',')
+        && !Environment::withholds(name.as_bytes());
     is_right.then_some((name, reference))
 }
 

@@ -204,8 +204,7 @@ impl Environment {
     }
 
     /// Whether a variable of this name never reaches a command.
-    #[cfg(windows)]
-    pub(crate) fn withholds(name: &[u8]) -> bool {
+    pub fn withholds(name: &[u8]) -> bool {
         is_ours(name)
     }
 

@@ -147,18 +147,14 @@ mod system {
 mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    use std::os::fd::{AsRawFd, OwnedFd};
     use std::thread;
 
     use super::*;
 
     fn pipe() -> (File, File) {
-        let mut ends = [0; 2];
-        // SAFETY: an array of two, which the call fills.
-        assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
-        // SAFETY: both were opened just now, and belong to nobody else.
-        let [read, write] = ends.map(|fd| File::from(unsafe { OwnedFd::from_raw_fd(fd) }));
-        (read, write)
+        let (read, write) = io::pipe().unwrap();
+        (OwnedFd::from(read).into(), OwnedFd::from(write).into())
     }
 
     fn start(value: &'static [u8]) -> (File, File, thread::JoinHandle<Result<()>>) {

@@ -1,6 +1,7 @@
 //! What the processes around a command do not keep open: who waits for the end of a pipe would wait for them.
 
 use std::fs::File;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 
 use crate::descriptors::open_descriptors;
@@ -43,4 +44,21 @@ pub(super) fn keep_only(kept: &[RawFd]) {
             unsafe { libc::close(fd) };
         }
     }
+}
+
+/// What the system knows of what is behind a descriptor. None: nothing is.
+pub(super) fn facts(fd: RawFd) -> Option<libc::stat> {
+    let mut facts = MaybeUninit::uninit();
+    // SAFETY: the system writes a whole structure where it answers 0.
+    unsafe { (libc::fstat(fd, facts.as_mut_ptr()) == 0).then(|| facts.assume_init()) }
+}
+
+/// The kind of file, as `S_IFMT` has it.
+pub(super) fn kind_of(facts: &libc::stat) -> libc::mode_t {
+    facts.st_mode & libc::S_IFMT
+}
+
+/// The kind of file that is behind a descriptor; 0 where nothing is.
+pub(super) fn file_kind(fd: RawFd) -> libc::mode_t {
+    facts(fd).map_or(0, |facts| kind_of(&facts))
 }

@@ -12,11 +12,11 @@ use keychain_core::Result;
 use libc::{c_int, winsize};
 
 use super::child::{self, Command, Ended, Starter, Streams};
-use super::descriptors::{keep_only, let_go};
+use super::descriptors::{facts, file_kind, keep_only, kind_of, let_go};
 use super::memory::wipe_start;
 use super::monitor::{Change, Monitor, Order, Seat};
 use super::plan::MaskMode;
-use super::pump::{Pump, Sink, file_kind};
+use super::pump::{Pump, Sink};
 use super::signals::{self, Arrived, Inherited, Signals, send};
 use super::system_failure;
 use super::terminal::{Pty, UserTerminal, is_terminal, output_flags, set_size};
@@ -66,8 +66,7 @@ impl Masking {
         masks.then_some(Self { terminal, streams })
     }
 
-    /// Runs the command. Every signal must be blocked. `values` are wiped when they are known to the masker; `tell` hears
-    /// of those that are not masked.
+    /// Runs the command. Every signal must be blocked. `prepare` makes the masker, in this process alone.
     pub(super) fn run(
         self,
         command: Command,
@@ -145,18 +144,16 @@ fn start_beside(command: Command, streams: Streams, inherited: &Inherited, mut s
 fn leads_somewhere(fd: RawFd) -> bool {
     let null = std::fs::File::open("/dev/null").ok().and_then(|null| facts(null.as_raw_fd()));
     let is_null = |facts: &libc::stat| null.is_some_and(|null| null.st_rdev == facts.st_rdev);
-    file_kind(fd) != 0 && !(file_kind(fd) == libc::S_IFCHR && facts(fd).is_some_and(|facts| is_null(&facts)))
+    facts(fd).is_some_and(|facts| match kind_of(&facts) {
+        0 => false,
+        libc::S_IFCHR => !is_null(&facts),
+        _ => true,
+    })
 }
 
 fn lead_to_the_same(one: RawFd, other: RawFd) -> bool {
     let place = |fd| facts(fd).map(|facts| (facts.st_dev, facts.st_ino));
     place(one) == place(other)
-}
-
-fn facts(fd: RawFd) -> Option<libc::stat> {
-    let mut facts = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the system writes a whole structure where it answers 0.
-    unsafe { (libc::fstat(fd, facts.as_mut_ptr()) == 0).then(|| facts.assume_init()) }
 }
 
 /// The two terminals.

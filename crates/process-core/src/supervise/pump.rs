@@ -5,13 +5,13 @@
 
 use std::ffi::CString;
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
 use zeroize::Zeroize;
 
+use super::descriptors::file_kind;
 use super::line_ends::LineEnds;
 use super::terminal::{duplicate, owned};
 use crate::{Masker, RELEASE_AFTER};
@@ -85,13 +85,6 @@ impl Sink {
         };
         usize::try_from(written).map_err(|_| io::Error::last_os_error())
     }
-}
-
-/// The kind of file that is behind a descriptor, as in `st_mode`.
-pub(super) fn file_kind(fd: RawFd) -> libc::mode_t {
-    let mut facts = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the system writes a whole structure where it answers 0.
-    unsafe { if libc::fstat(fd, facts.as_mut_ptr()) == 0 { facts.assume_init().st_mode & libc::S_IFMT } else { 0 } }
 }
 
 /// One direction.

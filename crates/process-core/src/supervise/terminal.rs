@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 use libc::{c_int, pid_t, termios, winsize};
 
+use super::descriptors::facts;
+
 /// The terminal of the person: this process's controlling terminal, else the first standard stream that is one. Gets its
 /// settings back when it is dropped.
 pub(super) struct UserTerminal {
@@ -229,9 +231,7 @@ pub(super) fn is_terminal(fd: RawFd) -> bool {
 }
 
 fn device(fd: RawFd) -> Option<libc::dev_t> {
-    let mut facts = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the system writes a whole structure where it answers 0.
-    unsafe { (libc::fstat(fd, facts.as_mut_ptr()) == 0).then(|| facts.assume_init().st_rdev) }
+    facts(fd).map(|facts| facts.st_rdev)
 }
 
 /// Opens a terminal, which does not become the controlling one.
