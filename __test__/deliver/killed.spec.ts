@@ -1,12 +1,12 @@
 // `se run --mask` on a terminal when one of its processes is killed at any instant: no value and no process is left. And
 // what those processes hold while they run.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Canary, canaryInFiles, canaryInMemory } from '../helpers/canary.js'
 import { hasProgram } from '../helpers/programs.js'
-import { OnPty, processOf } from '../helpers/pty.js'
+import { OnPty, processOf, untilGone } from '../helpers/pty.js'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
 
 const linux = process.platform === 'linux' ? test.serial : test.serial.skip
@@ -111,7 +111,7 @@ for (const [who, flags] of [
   })
 }
 
-linux('the monitor holds no value, and it and the parent show nothing to the same user', async (t) => {
+linux('the monitor holds no value, and it, the parent and who pumps on show nothing to the same user', async (t) => {
   if (process.getuid?.() !== 0 || !hasProgram('setpriv')) return t.pass('only root looks into all of them')
   const { home, canary } = await setUp(t)
   t.is(spawnSync('mkfifo', [join(home.folder, 'work/go')]).status, 0)
@@ -133,12 +133,25 @@ linux('the monitor holds no value, and it and the parent show nothing to the sam
   t.true(showsItself(command))
   started.send('\n')
   t.is(await started.status(), 0)
+  const whoPumps = (): number => Number(processesOf(home.folder).find((pid) => isOurs(Number(pid))))
+  await until('somebody pumps on', () => whoPumps() > 0)
+  const pump = whoPumps()
+  t.deepEqual(canaryInMemory(canary, pump, 'dumped'), [])
+  t.is(canary.foundIn(readFileSync(`/proc/${pump}/environ`)), undefined)
+  t.false(showsItself(pump))
+  writeFileSync(join(home.folder, 'work/go'), '\n')
+  await untilGone(pump)
+  await until('every process goes', () => processesOf(home.folder).length === 0)
+  t.is(readFileSync(join(home.folder, 'work/errors'), 'utf8'), 'late [se://key]\n')
 })
 
 /** Whether another process of the same user may look into a process. */
 function showsItself(pid: number): boolean {
   return spawnSync('setpriv', [...WITHOUT_RIGHTS.slice(1), 'cat', `/proc/${pid}/environ`]).status === 0
 }
+
+/** Whether a process runs the launcher, which stays as a parent. */
+const isOurs = (pid: number): boolean => basename(readlinkSync(`/proc/${pid}/exe`)).startsWith('se.')
 
 /** Other tests make and remove folders meanwhile. */
 function inPath(canary: Canary, path: string): string[] {

@@ -483,7 +483,7 @@ fn pump_on(pumps: &mut [Pump]) {
     let kept: Vec<RawFd> = pumps.iter().flat_map(Pump::descriptors).collect();
     keep_only(&kept);
     let_go(&[]);
-    signals::reset_all_but_pipe();
+    signals::outlive();
     while pumps.iter().any(|pump| !pump.has_ended()) {
         let mut ready: Vec<libc::pollfd> = Vec::new();
         for pump in &*pumps {

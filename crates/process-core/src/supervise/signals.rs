@@ -159,9 +159,11 @@ pub(super) fn reset(number: c_int) {
     set(number, libc::SIG_DFL, 0);
 }
 
-/// Gives every signal its default effect, but for the one that a reader who has gone causes, and lets them through.
-pub(super) fn reset_all_but_pipe() {
-    numbers().filter(|number| *number != libc::SIGPIPE).for_each(reset);
+/// For a process that goes on when the command has ended: every signal has its default effect and comes through, but for
+/// those of a reader and of a terminal that go. Until then a hang-up is caught, so that at no instant it ends the process.
+pub(super) fn outlive() {
+    set(libc::SIGHUP, libc::SIG_IGN, 0);
+    numbers().filter(|number| ![libc::SIGPIPE, libc::SIGHUP].contains(number)).for_each(reset);
     unblock();
 }
 
