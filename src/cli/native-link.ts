@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, chmodSync, constants, lstatSync, realpathSync, renameSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { launcherPlaces } from '../native/launcher.js'
 import { VERSION } from '../version.js'
 
 /** What a link was found to be. */
@@ -22,10 +23,7 @@ export type LinkState =
  * @param cli - The real path of `dist/cli.cjs`.
  */
 export function findLauncher(cli: string, platform: string): string | undefined {
-  const root = dirname(dirname(cli))
-  const name = `se-native-${platform}`
-  const places = [join(root, '..', name, 'se'), join(root, 'node_modules', name, 'se'), join(root, `se.${platform}`)]
-  return places.find((place) => works(place))
+  return launcherPlaces(join(dirname(cli), 'native/launcher.js'), platform).find((place) => works(place))
 }
 
 /** Whether it starts here, and finds its way back to this very version. */

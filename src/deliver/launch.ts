@@ -125,8 +125,8 @@ export async function resolveLaunch(
   if (variables.length > 0 || groups.length > 0) {
     const { handleOf } = await import('../secret.js')
     const { deliverVariables } = await import('./variables.js')
-    const { recordFolder } = await import('./file-records.js')
-    const ofFiles = await problemsOfFiles(variables)
+    const records = await recordsFor(variables)
+    const ofFiles = problemsOfFiles(variables, records)
     problems.push(...[...ofFiles.values()].flat())
     const opened = await open()
     const options = { ...opened, strict, onFailure }
@@ -139,7 +139,7 @@ export async function resolveLaunch(
         masked(secret)
       },
       bindFile: (variable, file, secret) => {
-        if (!ofFiles.has(variable)) unwrap(launch.bindFile(variable.index, handleOf(secret), file, recordFolder()))
+        if (!ofFiles.has(variable)) unwrap(launch.bindFile(variable.index, handleOf(secret), file, records))
         masked(secret)
       },
       set: (name, secret) => {
@@ -168,24 +168,28 @@ export async function foreseeProblems({
     const error = foreseeProblem(variable)
     return error === undefined ? [] : [ofVariable(variable.name, error)]
   })
-  for (const errors of (await problemsOfFiles(variables)).values()) wrong.push(...errors)
+  const ofFiles = problemsOfFiles(variables, await recordsFor(variables))
+  for (const errors of ofFiles.values()) wrong.push(...errors)
   const { foreseeVariables } = await import('./groups.js')
   const ofGroups = foreseeVariables(groups, given).problems.map(({ name, error }) => ofVariable(name, error))
   return [...problems, ...wrong, ...ofGroups, ...launch.problems().map(launchError)]
 }
 
-/** What keeps files from being made, by the variables that name them: as far as it is known without their secrets. */
-async function problemsOfFiles(variables: readonly PlannedVariable[]): Promise<Map<PlannedVariable, SecretsError[]>> {
-  const wrong = new Map<PlannedVariable, SecretsError[]>()
-  const files = variables.flatMap((variable) =>
-    variable.file === undefined ? [] : [{ variable, file: variable.file }],
-  )
-  if (files.length === 0) return wrong
-  // What a killed process left would be in the way.
+/** Where files are noted; empty where there are none, since finding out is work at each start. */
+async function recordsFor(variables: readonly PlannedVariable[]): Promise<string> {
+  if (variables.every(({ file }) => file === undefined)) return ''
   const { recordFolder } = await import('./file-records.js')
-  sweepFiles(recordFolder())
-  for (const { variable, file } of files) {
-    const problems = fileProblems(file).map((error) => ofVariable(variable.name, error))
+  return recordFolder()
+}
+
+/** What keeps files from being made, by the variables that name them: as far as it is known without their secrets. */
+function problemsOfFiles(variables: readonly PlannedVariable[], records: string): Map<PlannedVariable, SecretsError[]> {
+  const wrong = new Map<PlannedVariable, SecretsError[]>()
+  // What a killed process left would be in the way.
+  if (records !== '') sweepFiles(records)
+  for (const variable of variables) {
+    if (variable.file === undefined) continue
+    const problems = fileProblems(variable.file).map((error) => ofVariable(variable.name, error))
     if (problems.length > 0) wrong.set(variable, problems)
   }
   return wrong

@@ -2,25 +2,40 @@
 import { accessSync, constants } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createError } from '../errors/secrets-error.js'
+import { createError, type SecretsError } from '../errors/secrets-error.js'
 import { platformName } from './load.js'
 
 /**
- * The path of the launcher: in the package `se-native-<platform>`, where the addon is, else at the top level of this
- * package, where a local build puts it.
+ * The path of the launcher, which is an executable file.
  * @param here - The URL or the path of a file of this package. For tests.
  * @throws `InternalError` `SE_NATIVE_MISSING`, whose details list the paths that were tried.
  */
 export function launcherPath(here: string = import.meta.url, platform = platformName()): string {
   const file = here.startsWith('file:') ? fileURLToPath(here) : here
-  const [, modules] = /^(.*[\\/]node_modules[\\/])se-native[\\/]/.exec(file) ?? []
-  const paths = [
-    ...(modules === undefined ? inPackage(file, platform) : [`${modules}se-native-${platform}/se`]),
-    join(dirname(file), '../..', `se.${platform}`),
-  ]
+  const paths = launcherPlaces(file, platform)
   const found = paths.find(isProgram)
   if (found !== undefined) return found
-  throw createError('SE_NATIVE_MISSING', `the launcher for ${platform} is missing; tried:\n  ${paths.join('\n  ')}`, {
+  throw launcherMissing(`the launcher for ${platform} is missing; tried:\n  ${paths.join('\n  ')}`, platform, paths)
+}
+
+/**
+ * Where the launcher may be: in the package `se-native-<platform>`, where the addon is, beside this package or in it, else
+ * at the top level of this one, where a local build puts it.
+ * @param file - The path of a file in a folder of `dist/`.
+ */
+export function launcherPlaces(file: string, platform: string): string[] {
+  const root = join(dirname(file), '../..')
+  const [, modules] = /^(.*[\\/]node_modules[\\/])se-native[\\/]/.exec(file) ?? []
+  const inPackages =
+    modules === undefined
+      ? inPackage(file, platform)
+      : [`${modules}se-native-${platform}/se`, join(root, 'node_modules', `se-native-${platform}`, 'se')]
+  return [...inPackages, join(root, `se.${platform}`)]
+}
+
+/** The error for a launcher that is not there. */
+export function launcherMissing(message: string, platform: string, paths: readonly string[]): SecretsError {
+  return createError('SE_NATIVE_MISSING', message, {
     hint: `install it with: npm install se-native-${platform} (package managers leave it out with --omit=optional)`,
     details: { platform, paths },
   })

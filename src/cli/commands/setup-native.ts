@@ -9,7 +9,8 @@ export const command: Command = {
   description: [
     'Package managers link se to its JavaScript. An install script replaces that link; where scripts are switched off, as by ' +
       'npm install --ignore-scripts, this command does the same for the se that is first on the PATH.',
-    'The native program does se run and se get by itself where a daemon runs, and becomes the JavaScript one for everything else.',
+    'The native program does se run, se get and se redact by itself where a daemon runs, and becomes the JavaScript one for ' +
+      'everything else.',
   ],
   flags: [],
   positionals: [],
@@ -31,14 +32,9 @@ export const command: Command = {
     const cli = realpathSync(process.argv[1] as string)
     const launcher = native.findLauncher(cli, platform)
     if (launcher === undefined) {
-      throw createError(
-        'SE_NATIVE_MISSING',
-        `the native launcher for ${platform} is not installed, or does not start`,
-        {
-          hint: `install it with: npm install se-native-${platform} (package managers leave it out with --omit=optional)`,
-          details: { platform },
-        },
-      )
+      const { launcherMissing, launcherPlaces } = await import('../../native/launcher.js')
+      const message = `the native launcher for ${platform} is not installed, or does not start`
+      throw launcherMissing(message, platform, launcherPlaces(join(cli, '../native/launcher.js'), platform))
     }
     const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
     const link = folders.map((folder) => join(folder, 'se')).find((path) => existsSync(path))
