@@ -1,7 +1,8 @@
 // `se run` and prompts on a terminal: what a person sees, and what the shell's job control does.
 import test, { type ExecutionContext } from 'ava'
+import { OnPty } from './helpers/pty.js'
 import { checkBundle, cli, createHome, type Home } from './helpers/se.js'
-import { type Started, startOnTerminal } from './helpers/start.js'
+import type { Started } from './helpers/start.js'
 
 const SECRET = 'terminal-canary-91c4'
 const unix = process.platform === 'win32' ? test.serial.skip : test.serial
@@ -12,10 +13,8 @@ test.before(checkBundle)
 /** An interactive bash on a terminal, without anybody's start-up files. */
 async function shell(home: Home): Promise<Started> {
   const env = { ...home.env, TERM: 'dumb' }
-  const bash = startOnTerminal(['/bin/bash', '--norc', '--noprofile', '--noediting', '-i'], env, {
-    rows: 33,
-    columns: 99,
-  })
+  const argv = ['/bin/bash', '--norc', '--noprofile', '--noediting', '-i']
+  const bash = new OnPty(argv, env, { rows: 33, columns: 99, cwd: process.cwd() })
   await bash.expect(/[#$] $/)
   bash.send("PS1='pro''mpt> '\n")
   await bash.expect(/prompt> /)

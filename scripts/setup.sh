@@ -12,7 +12,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 wanted=(cc:gcc)
 [ "$(uname -s)" = Linux ] || wanted=()
 if [ "${1:-}" = --tests ] && [ "$(uname -s)" = Linux ]; then
-  wanted+=(dbus-daemon:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools age:age tmux:tmux
+  wanted+=(dbus-daemon:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools age:age tmux:tmux vi:vim-tiny less:less
     python3:python3 strace:strace zsh:zsh fish:fish man:man-db c++:g++ curl:curl setpriv:util-linux flock:util-linux
     systemd-analyze:systemd ps:procps mount:mount docker:docker-cli direnv:direnv ssh-agent:openssh-client openssl:openssl)
 fi

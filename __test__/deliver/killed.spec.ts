@@ -5,11 +5,13 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Canary, canaryInFiles, canaryInMemory } from '../helpers/canary.js'
-import { hasProgram } from '../helpers/programs.js'
+import { canBecomeAnother } from '../helpers/programs.js'
 import { OnPty, processOf, untilGone } from '../helpers/pty.js'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
 
 const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+// Only root looks into all of them.
+const asRoot = canBecomeAnother() ? linux : test.serial.skip
 const FILE = `/dev/shm/se-killed-${process.pid}`
 
 /** Writes a value for ever, on a terminal and from a grandchild. */
@@ -111,8 +113,7 @@ for (const [who, flags] of [
   })
 }
 
-linux('the monitor holds no value, and it, the parent and who pumps on show nothing to the same user', async (t) => {
-  if (process.getuid?.() !== 0 || !hasProgram('setpriv')) return t.pass('only root looks into all of them')
+asRoot('the monitor holds no value, and it, the parent and who pumps on show nothing to the same user', async (t) => {
   const { home, canary } = await setUp(t)
   t.is(spawnSync('mkfifo', [join(home.folder, 'work/go')]).status, 0)
   // Standard error is a pipe, and somebody who does not mind a hang-up writes there in the end.

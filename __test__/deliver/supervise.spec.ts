@@ -1,17 +1,19 @@
 // `se run` and `se run --mask` on a real terminal: what a person sees and what a command finds is the same for both, but
 // for the secrets.
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { hasProgram } from '../helpers/programs.js'
+import { canUnshare, hasProgram } from '../helpers/programs.js'
 import { OnPty, processOf, untilGone } from '../helpers/pty.js'
 import { checkBundle, cli, createHome, type Home } from '../helpers/se.js'
 import { takeSignals } from '../helpers/start.js'
 
 const SECRET = 'terminal-canary-91c4'
 const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+const inPidNamespace = canUnshare('-pf', '--mount-proc') ? linux : test.serial.skip
+const inMountNamespace = canUnshare('-m') ? linux : test.serial.skip
 const se = `'${process.execPath}' '${cli}'`
 
 /** A file in memory that is there while a command runs. */
@@ -71,9 +73,14 @@ function env(): NodeJS.ProcessEnv {
 }
 
 /** The same test for every mode. Afterwards no file is left. */
-function eachMode(title: string, body: (t: ExecutionContext, front: Front) => Promise<void>): void {
+function eachMode(
+  title: string,
+  body: (t: ExecutionContext, front: Front) => Promise<void>,
+  { needs = [] }: { needs?: readonly string[] } = {},
+): void {
+  const run = needs.every(hasProgram) ? linux : test.serial.skip
   for (const [mode, front] of Object.entries(MODES)) {
-    linux(`${mode}: ${title}`, (t) => {
+    run(`${mode}: ${title}`, (t) => {
       // Registered first, so that it comes last: when everything that was started has gone.
       t.teardown(() => until('the file goes', () => !existsSync(FILE)))
       return body(t, front)
@@ -249,35 +256,35 @@ eachMode('an editor’s raw mode gets every key as it is', async (t, front) => {
   t.is(await started.status(), 0)
 })
 
-eachMode('vi edits a file, and less pages', async (t, front) => {
-  if (!hasProgram('vi') || !hasProgram('less')) {
-    t.pass()
-    return
-  }
-  const file = join(home.folder, 'work', `edited${front.length}`)
-  writeFileSync(file, 'one\n')
-  const vi = onTerminal(t, front, ['vi', '-u', 'NONE', '-N', file])
-  await vi.expect(/one/)
-  vi.send('otwo\x1b:wq\r')
-  t.is(await vi.status(), 0)
-  t.is(readFileSync(file, 'utf8'), 'one\ntwo\n')
-  writeFileSync(file, Array.from({ length: 200 }, (_, index) => `line ${index} end\n`).join(''))
-  for (const script of ['less "$0"', 'cat "$0" | less']) {
-    const less = onTerminal(t, front, ['sh', '-c', script, file])
-    await less.expect(/line 20 end/)
-    less.send('G')
-    await less.expect(/line 199 end/)
-    less.send('q')
-    t.is(await less.status(), 0)
-  }
-  const bash = await shell(t)
-  bash.send(`${se} run ${flags(front)} -- cat ${file} | less\n`)
-  await bash.expect(/line 20 end/)
-  bash.send('G')
-  await bash.expect(/line 199 end/)
-  bash.send('q')
-  await bash.expect(/prompt> /)
-})
+eachMode(
+  'vi edits a file, and less pages',
+  async (t, front) => {
+    const file = join(home.folder, 'work', `edited${front.length}`)
+    writeFileSync(file, 'one\n')
+    const vi = onTerminal(t, front, ['vi', '-u', 'NONE', '-N', file])
+    await vi.expect(/one/)
+    vi.send('otwo\x1b:wq\r')
+    t.is(await vi.status(), 0)
+    t.is(readFileSync(file, 'utf8'), 'one\ntwo\n')
+    writeFileSync(file, Array.from({ length: 200 }, (_, index) => `line ${index} end\n`).join(''))
+    for (const script of ['less "$0"', 'cat "$0" | less']) {
+      const less = onTerminal(t, front, ['sh', '-c', script, file])
+      await less.expect(/line 20 end/)
+      less.send('G')
+      await less.expect(/line 199 end/)
+      less.send('q')
+      t.is(await less.status(), 0)
+    }
+    const bash = await shell(t)
+    bash.send(`${se} run ${flags(front)} -- cat ${file} | less\n`)
+    await bash.expect(/line 20 end/)
+    bash.send('G')
+    await bash.expect(/line 199 end/)
+    bash.send('q')
+    await bash.expect(/prompt> /)
+  },
+  { needs: ['vi', 'less'] },
+)
 
 eachMode('a password prompt without a line end appears at once, and what is typed does not', async (t, front) => {
   const started = onTerminal(t, front, [
@@ -452,34 +459,33 @@ for (const [who, mask] of [
   })
 }
 
-linux('a signal from outside of its PID namespace reaches the command, and its orphans are reaped there', async (t) => {
-  if (spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status !== 0) {
-    t.pass('not permitted here')
-    return
-  }
-  const script = `trap 'echo term; exit 3' TERM; pid=$(sh -c ': >/dev/null & echo $!'); while [ -e /proc/$pid ]; do :; done; ${UNTIL_END}`
-  for (const flag of ['--mask=always', `--file=F=se://app/db,path=/dev/shm/se-test-${process.pid}`]) {
-    const argv = [process.execPath, cli, 'run', flag, '-e', 'X=se://app/db', '--', 'bash', '-c', script]
-    const child = spawn('unshare', ['-pf', '--mount-proc', ...argv], {
-      env: home.env,
-      cwd: join(home.folder, 'work'),
-      stdio: ['pipe', 'pipe', 'inherit'],
-      detached: true,
-    })
-    let out = ''
-    const ready = new Promise<void>((resolve) =>
-      child.stdout.on('data', (chunk) => {
-        out += chunk
-        if (out.includes('ready')) resolve()
-      }),
-    )
-    await Promise.race([ready, once(child, 'close')])
-    const [parent] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ')
-    process.kill(Number(parent), 'SIGTERM')
-    t.deepEqual(await once(child, 'close'), [3, null], flag)
-    t.is(out, 'ready\nterm\n')
-  }
-})
+inPidNamespace(
+  'a signal from outside of its PID namespace reaches the command, and its orphans are reaped there',
+  async (t) => {
+    const script = `trap 'echo term; exit 3' TERM; pid=$(sh -c ': >/dev/null & echo $!'); while [ -e /proc/$pid ]; do :; done; ${UNTIL_END}`
+    for (const flag of ['--mask=always', `--file=F=se://app/db,path=/dev/shm/se-test-${process.pid}`]) {
+      const argv = [process.execPath, cli, 'run', flag, '-e', 'X=se://app/db', '--', 'bash', '-c', script]
+      const child = spawn('unshare', ['-pf', '--mount-proc', ...argv], {
+        env: home.env,
+        cwd: join(home.folder, 'work'),
+        stdio: ['pipe', 'pipe', 'inherit'],
+        detached: true,
+      })
+      let out = ''
+      const ready = new Promise<void>((resolve) =>
+        child.stdout.on('data', (chunk) => {
+          out += chunk
+          if (out.includes('ready')) resolve()
+        }),
+      )
+      await Promise.race([ready, once(child, 'close')])
+      const [parent] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ')
+      process.kill(Number(parent), 'SIGTERM')
+      t.deepEqual(await once(child, 'close'), [3, null], flag)
+      t.is(out, 'ready\nterm\n')
+    }
+  },
+)
 
 linux('Ctrl-Z stops a masked command in a pipeline though nobody reads what it wrote', async (t) => {
   const bash = await shell(t)
@@ -599,13 +605,9 @@ linux('on a terminal, nobody waits for what a command leaves running there, and 
   t.is(started.shown, 'main [se://app/db]\r\n')
 })
 
-linux('where no terminal can be had, nothing starts, and no file is left', async (t) => {
+inMountNamespace('where no terminal can be had, nothing starts, and no file is left', async (t) => {
   // In a mount namespace: terminals of which there is one, and that one is taken.
   const taken = 'mount -t devpts -o max=1,ptmxmode=0666 devpts /dev/pts && exec 9<>/dev/ptmx'
-  if (spawnSync('unshare', ['-m', 'sh', '-c', taken]).status !== 0) {
-    t.pass('not permitted here')
-    return
-  }
   const bash = await shell(t)
   const before = await bash.look()
   const command = `${se} run --mask --file=F=se://app/db,path=${FILE} -e X=se://app/db -- touch started`

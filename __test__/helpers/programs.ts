@@ -8,3 +8,13 @@ export function hasProgram(name: string): boolean {
   if (!found && process.env['SE_REQUIRE'] !== undefined) throw new Error(`${name} is required`)
   return found
 }
+
+/** Whether a program of another user can be started here. */
+export function canBecomeAnother(): boolean {
+  return process.getuid?.() === 0 && hasProgram('setpriv')
+}
+
+/** Whether a program can be started with these flags of `unshare`. */
+export function canUnshare(...flags: readonly string[]): boolean {
+  return spawnSync('unshare', [...flags, 'true']).status === 0
+}

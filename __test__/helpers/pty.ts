@@ -31,8 +31,6 @@ export class OnPty extends Started {
     const words = [script, String(rows), String(columns), ...argv]
     const child = spawn('python3', words, { env, cwd, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
     super(child as never)
-    if (process.env['DBG'])
-      child.stdout?.on('data', (c: Buffer) => process.stderr.write(JSON.stringify(c.toString('latin1')) + '\n'))
     this.#control = child.stdio[3] as Duplex
     this.#control.on('error', () => {})
     createInterface({ input: this.#control }).on('line', (line) => this.#answers.shift()?.(JSON.parse(line) as never))

@@ -83,14 +83,5 @@ export function start(folder: string, description: Start): Started {
   return new Started(spawn('python3', [script('start.py'), path]))
 }
 
-/** Starts a program on a terminal of its own. */
-export function startOnTerminal(
-  argv: readonly string[],
-  env: NodeJS.ProcessEnv,
-  { rows = 40, columns = 120 } = {},
-): Started {
-  return new Started(spawn('python3', [script('terminal.py'), String(rows), String(columns), ...argv], { env }))
-}
-
 /** The program that prints the signals it gets. */
 export const takeSignals = ['python3', script('take-signals.py')]
