@@ -2,7 +2,6 @@
  * The daemon's own store: the built-in plugin over it, which stays the same while the store behind it is opened anew, and
  * the passphrase of an encrypted file, kept in native memory from `se unlock` until `se lock`.
  */
-import { readFileSync } from 'node:fs'
 import { chooseStore } from '../config/choose-store.js'
 import type { Config } from '../config/config.js'
 import { type Answer, makePlugin, type Plugin, type PluginContext } from '../engine/plugin.js'
@@ -75,12 +74,13 @@ export class HeldStore {
   }
 
   /** Whether the encrypted file has to be unlocked. Undefined for a keychain, and where the key cannot be read. */
-  isLocked(): boolean | undefined {
+  async isLocked(): Promise<boolean | undefined> {
     if (this.#place.kind !== 'file') return undefined
     if (this.#given !== undefined || configuredPassphrase(this.#config.passphraseFile?.value) !== undefined)
       return false
     try {
-      return readFileSync(this.#config.identity.value, 'latin1').startsWith('age-encryption.org/')
+      using store = await openStore(this.#options())
+      return (await store.describe()).locked
     } catch {
       return undefined // a request says why
     }

@@ -14,6 +14,9 @@ import { UNLOCK } from './rpc/engine-service.js'
 import { type PlainHead, plainHead } from './rpc/plain-request.js'
 import type { Answer, Usual } from './rpc/usual.js'
 
+/** What libuv asks Node for, to read into. */
+const NODE_READ_BYTES = 64 << 10
+
 /** Who runs a lane. */
 export interface LaneHost extends CallHost {
   readonly heads: AnswerHeads
@@ -83,7 +86,7 @@ export class Lane {
     this.used = true
     this.#host.begin(new LaneCall(this.#host, this.#connection, head, this), answer)
     // Who reads a passphrase wipes it. Nobody has read that of a request which was refused.
-    if (head.procedure === UNLOCK) chunk.fill(0)
+    if (head.procedure === UNLOCK) wipe(chunk)
   }
 
   #answer({ procedure, form, bytes, bodyBytes }: PlainHead, chunk: Buffer): Answer | undefined {
@@ -99,8 +102,18 @@ export class Lane {
     this.#connection.serveHttp()
     socket.emit('data', chunk)
     // node:http has copied the body, and the service wipes that copy. Another request may be before it.
-    if (chunk.includes(UNLOCK)) chunk.fill(0)
+    if (chunk.includes(UNLOCK)) wipe(chunk)
   }
+}
+
+/**
+ * Wipes what was read. Node has copied it out of a block of its own, which is free again with the bytes in it, and the first
+ * to be taken for an allocation of its size: that one begins with zeros.
+ * @see Node's `EmitToJSStreamListener::OnStreamRead`
+ */
+function wipe(chunk: Buffer): void {
+  chunk.fill(0)
+  Buffer.alloc(NODE_READ_BYTES)
 }
 
 /** A usual request. */

@@ -125,7 +125,7 @@ export class UserDaemon {
     const asked = (): boolean => this.#daemon.activeRequests > 0
     const idle = idleMs > 0 ? new IdleWatch(idleMs, () => sessions > 0 || asked(), onIdle) : undefined
     const giveBack = new GiveBack(asked, this.#log)
-    const describe = (): DaemonDescription & OwnFacts => ({
+    const describe = async (): Promise<DaemonDescription & OwnFacts> => ({
       version: `v${VERSION}`,
       pid: process.pid,
       startedAt: this.#startedAt,
@@ -134,7 +134,7 @@ export class UserDaemon {
       configFile: this.#config.file,
       storeKind: this.#store.place.kind,
       storeLocation: this.#store.place.location,
-      storeLocked: this.#store.isLocked(),
+      storeLocked: await this.#store.isLocked(),
       log: logPlace,
     })
     this.#daemon = startDaemon({

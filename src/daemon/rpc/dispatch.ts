@@ -37,7 +37,7 @@ export interface Served {
   /** Says whether somebody may ask: what the engine asks itself before each request. By default whoever is let in may. */
   readonly authorize?: Authorize | undefined
   /** What the daemon is. */
-  describe(): DaemonDescription
+  describe(): DaemonDescription | Promise<DaemonDescription>
   /** Opens the encrypted file. The passphrase is wiped when the promise settles. */
   unlock(passphrase: Secret): Promise<void>
   /** Forgets passphrases and every cached value. */

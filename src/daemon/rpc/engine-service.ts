@@ -38,7 +38,7 @@ export function createEngineService(served: Served): ReadonlyMap<string, Handler
       call.json(JSON.stringify({ plugins: await plugins.listPlugins() }))
     },
     async Describe(call) {
-      call.json(JSON.stringify(served.describe()))
+      call.json(JSON.stringify(await served.describe()))
     },
     async Unlock(call, body) {
       const passphrase = secretFromHandle('passphrase', unwrap(native().decodeMember(body, 'passphrase')))
