@@ -9,8 +9,8 @@ use crate::mask::{MaskSet, Masker, RELEASE_AFTER};
 use crate::output::{is_reader_gone, write_error, write_whole};
 
 /// As much as is read at once. Pipes are made as large where the system allows: who writes and who reads then wait for each
-/// other less often.
-const BUFFER_BYTES: usize = 256 << 10;
+/// other less often. Linux allows no more without privileges.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// What there is to do next.
 enum Event {

@@ -78,8 +78,9 @@ impl Filter {
         loop {
             // Four blocks at once, until one is known: most texts have none.
             while let Some(blocks) = text.get(at..at + 3 * STRIDE + 4) {
-                let known = |place: usize| self.blocks[self.slot_of::<BLOCK>(&blocks[place * STRIDE..])];
-                if known(0) | known(1) | known(2) | known(3) != 0 {
+                let slot = |place: usize| self.slot_of::<BLOCK>(&blocks[place * STRIDE..]);
+                let slots = [slot(0), slot(1), slot(2), slot(3)];
+                if slots.iter().fold(0, |known, slot| known | self.blocks[*slot]) != 0 {
                     break;
                 }
                 at += 4 * STRIDE;
@@ -109,7 +110,7 @@ impl Filter {
         if self.block == 4 { self.slot_of::<4>(bytes) } else { self.slot_of::<3>(bytes) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot_of<const BLOCK: usize>(&self, bytes: &[u8]) -> usize {
         let word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let word = if BLOCK == 3 { word & 0x00ff_ffff } else { word };
