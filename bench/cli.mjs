@@ -1,10 +1,11 @@
-// How long the command line takes to start, beside an empty program of Node. Needs `npm run build` before.
+// How long the command line takes to start, beside an empty program of Node: by JavaScript, but for the last row, which is
+// the native program. Needs `npm run build` before.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { install } from './lib/installed.mjs'
+import { install, installedLauncher } from './lib/installed.mjs'
 import { timeProcesses } from './lib/processes.mjs'
 
 /** The rows: `node empty.cjs`, then what is compared with it, each with the ratio that it must keep. */
@@ -31,6 +32,7 @@ export function bench({ rounds = 31 } = {}) {
     const daemon = (word) =>
       execFileSync(node, [cli, 'daemon', word], { env: { ...env, SE_CONFIG: config }, stdio: 'ignore' })
     daemon('start')
+    const get = { ...se('get', 'a/b', '--reveal'), check: check('value') }
     const rows = timeProcesses(
       [
         { name: 'node empty.cjs', command: node, args: [empty] },
@@ -38,7 +40,8 @@ export function bench({ rounds = 31 } = {}) {
         { ...se('version'), check: check('se 0') },
         { ...se('ls'), check: check('a/b') },
         { ...se('get', 'a/b', '--reveal', '--no-daemon'), check: check('value') },
-        { ...se('get', 'a/b', '--reveal'), name: 'se get a/b --reveal, daemon', check: check('value') },
+        { ...get, name: 'se get a/b --reveal, daemon, JavaScript' },
+        { ...get, name: 'se get a/b --reveal, daemon', command: installedLauncher(folder), args: get.args.slice(1) },
       ],
       { env, rounds },
     )
