@@ -24,7 +24,10 @@ const LOOP = 'n="$1"; shift; while [ "$n" -gt 0 ]; do "$@" || exit; n=$((n - 1))
  */
 export function timeProcesses(contenders, { env, rounds = 31 }) {
   const start = ({ command, args }, count, stdio) => {
-    const { status, stdout, stderr, error } = spawnSync('sh', ['-c', LOOP, 'sh', count, command, ...args], { env, stdio })
+    const { status, stdout, stderr, error } = spawnSync('sh', ['-c', LOOP, 'sh', count, command, ...args], {
+      env,
+      stdio,
+    })
     if (error !== undefined || status !== 0) throw error ?? new Error(`${command} ${args.join(' ')}: ${stderr}`)
     return stdout
   }

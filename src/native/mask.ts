@@ -23,6 +23,8 @@ export interface UnmaskedValue {
 export interface PreparedMask {
   /** Which values are not masked. */
   unmasked(): UnmaskedValue[]
+  /** What people are told of them. */
+  warning(): { readonly message: string; readonly hint?: string } | null
   /** A filter for one stream. */
   masker(): StreamMasker
   /** Filters one descriptor into another, to its end. */

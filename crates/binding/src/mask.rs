@@ -63,6 +63,15 @@ pub struct UnmaskedValue {
     pub reason: String,
 }
 
+/// What people are told of values that are not masked.
+#[napi(object, object_from_js = false)]
+pub struct MaskWarning {
+    /// Names them.
+    pub message: String,
+    /// What is masked.
+    pub hint: Option<String>,
+}
+
 impl From<&Unmasked> for UnmaskedValue {
     fn from(unmasked: &Unmasked) -> Self {
         let reason = match unmasked.reason {
@@ -87,6 +96,13 @@ impl PreparedMask {
     #[napi]
     pub fn unmasked(&self) -> Vec<UnmaskedValue> {
         self.unmasked.iter().map(UnmaskedValue::from).collect()
+    }
+
+    /// What people are told of them.
+    #[napi]
+    pub fn warning(&self) -> Option<MaskWarning> {
+        process_core::unmasked_warning(&self.unmasked)
+            .map(|warning| MaskWarning { message: warning.to_string(), hint: warning.hint().map(str::to_owned) })
     }
 
     /// A filter for one stream.

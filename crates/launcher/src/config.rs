@@ -1,14 +1,13 @@
 //! The configuration as far as a client of a daemon needs it: variables, then `config.toml`, then defaults. All of the file
-//! is checked, as `src/config` does, which alone tells what is wrong; what is written in another part of TOML than people
-//! usually write is left to it as well.
+//! is checked, as `src/config` does, which alone tells what is wrong.
 
 mod tables;
-mod toml;
 
 use crate::files;
 use crate::paths;
 use crate::start::Start;
-use toml::Value;
+
+use toml::{Table, Value};
 
 /// The longest time limit: a day.
 const MAX_TIMEOUT_MS: u64 = 86_400_000;
@@ -36,11 +35,9 @@ pub(crate) fn read(start: Start) -> Option<Config> {
         named => paths::absolute(start, named, None)?,
     };
     let found = files::read(&file)?;
-    let parsed = match &found {
-        None => toml::Toml::default(),
-        Some(found) => toml::parse(&found.text)?,
-    };
-    if !parsed.tables.is_empty() {
+    let mut settings: Table = found.as_ref().map_or(Ok(Table::new()), |found| found.text.parse()).ok()?;
+    let tables = ["plugins", "daemon"].map(|name| settings.remove(name));
+    if tables.iter().any(Option::is_some) {
         let found = found.as_ref()?;
         // SAFETY: cannot fail.
         let uid = unsafe { libc::getuid() };
@@ -48,16 +45,16 @@ pub(crate) fn read(start: Start) -> Option<Config> {
         if (found.uid != uid && found.uid != 0) || found.mode & 0o022 != 0 {
             return None;
         }
-        tables::check(&parsed.tables)?;
+        let [plugins, daemon] = &tables;
+        tables::check(plugins.as_ref(), daemon.as_ref())?;
     }
-    let mut settings = parsed.settings;
     let folder = file.rsplit_once('/').map(|(folder, _)| if folder.is_empty() { "/" } else { folder })?;
 
     let mut store_path = None;
     for (key, variable) in PATHS {
         let (text, from) = match (start.text(variable)?, settings.remove(key)) {
             ("", None) => continue,
-            ("", Some(Value::Text(text))) if !text.is_empty() => (text, Some(folder)),
+            ("", Some(Value::String(text))) if !text.is_empty() && !text.contains('\0') => (text, Some(folder)),
             ("", Some(_)) => return None,
             (text, _) => (text.to_owned(), None),
         };
@@ -68,13 +65,13 @@ pub(crate) fn read(start: Start) -> Option<Config> {
     }
     let store = match (start.text("SE_STORE")?, settings.remove("store")) {
         ("", None) => "keychain".to_owned(),
-        ("", Some(Value::Text(kind))) => kind,
+        ("", Some(Value::String(kind))) => kind,
         ("", Some(_)) => return None,
         (kind, _) => kind.to_owned(),
     };
     let timeout_ms = match (start.text("SE_TIMEOUT_MS")?, settings.remove("timeout_ms")) {
         ("", None) => None,
-        ("", Some(Value::Number(number))) => Some(number),
+        ("", Some(Value::Integer(number))) => Some(u64::try_from(number).ok()?),
         ("", Some(_)) => return None,
         (text, _) if text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit()) => Some(text.parse().ok()?),
         _ => return None,

@@ -6,8 +6,8 @@ use std::ffi::{CStr, c_int};
 use std::panic;
 use std::sync::Arc;
 
-use keychain_core::Code;
-use process_core::{MaskSet, github_masks, redact_stream, write_to};
+use keychain_core::{Code, Error};
+use process_core::{MaskSet, github_masks, redact_stream, unmasked_warning, write_to};
 
 use crate::arguments::{Arguments, Flag, Takes};
 use crate::output::{Quiet, is_open};
@@ -41,10 +41,6 @@ pub(crate) fn redact(start: Start, words: &[&CStr]) -> Option<c_int> {
     let values: Vec<(String, &[u8])> =
         resolved.all().map(|secret| (secret.id.clone(), secret.value.as_bytes())).collect();
     let (set, unmasked) = MaskSet::new(&values);
-    // A line for each is JavaScript's.
-    if !unmasked.is_empty() {
-        return None;
-    }
     let masks = arguments.has("github").then(|| {
         let values: Vec<&[u8]> = values.iter().map(|(_, value)| *value).collect();
         github_masks(&values)
@@ -54,10 +50,14 @@ pub(crate) fn redact(start: Start, words: &[&CStr]) -> Option<c_int> {
     // Nothing is handed over from here on.
     drop(panic::take_hook());
     let _quiet = Quiet::begin();
+    let tell = |error: &Error| report(error, is_coloured(|name| start.bytes(name)));
     let masked = masks.map_or(Ok(()), |masks| write_to(libc::STDOUT_FILENO, masks.as_bytes()));
+    if let Some(warning) = unmasked_warning(&unmasked) {
+        tell(&warning);
+    }
     let ended = masked.and_then(|()| redact_stream(libc::STDIN_FILENO, libc::STDOUT_FILENO, Arc::new(set)));
     let Err(error) = ended else { return Some(0) };
-    report(&error, is_coloured(|name| start.bytes(name)));
+    tell(&error);
     Some(if error.code() == Code::InvalidOption { UNREADABLE } else { FAILED })
 }
 

@@ -53,7 +53,9 @@ pub use generate::generate;
 pub use harden::harden;
 pub use input::{Input, Mode, from_argument, from_stdin};
 pub use json_member::json_member;
-pub use mask::{MAX_MASKED_BYTES, MaskSet, Masker, RELEASE_AFTER, Unmasked, UnmaskedReason, github_masks};
+pub use mask::{
+    MAX_MASKED_BYTES, MaskSet, Masker, RELEASE_AFTER, Unmasked, UnmaskedReason, github_masks, unmasked_warning,
+};
 pub use output::{write_file, write_to};
 #[cfg(unix)]
 pub use peer::{PeerCredentials, peer_credentials};

@@ -23,4 +23,4 @@ mod wiped;
 
 pub use github::github_masks;
 pub use masker::{Masker, RELEASE_AFTER};
-pub use set::{MAX_MASKED_BYTES, MaskSet, Unmasked, UnmaskedReason};
+pub use set::{MAX_MASKED_BYTES, MaskSet, Unmasked, UnmaskedReason, unmasked_warning};

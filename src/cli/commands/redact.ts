@@ -1,6 +1,6 @@
 /** `se redact`. */
 import { planLaunch } from '../../deliver/launch.js'
-import { collectMaskValues, describeUnmasked } from '../../deliver/mask.js'
+import { collectMaskValues } from '../../deliver/mask.js'
 import { CODES } from '../../errors/codes.js'
 import { createError } from '../../errors/secrets-error.js'
 import { redactDescriptor } from '../../native/mask.js'
@@ -23,8 +23,8 @@ export const command: Command = {
       'for JSON, a shell or a URL, in base64 and hexadecimal digits, line by line, and where colours change inside.',
     'What is masked are the secrets that se run would give to a command here: those of the environment, of env files and ' +
       'of -e. With --pattern, everything that it matches is masked, and nothing that only the environment refers to.',
-    'A value of fewer than 5 bytes is not masked, nor a word or a number of fewer than 8, nor one of more than 1 MiB; a line ' +
-      'on standard error names each. Where a secret cannot be read, nothing is copied.',
+    'A value of fewer than 5 bytes is not masked, nor a word or a number of fewer than 8, nor one of more than 1 MiB; a ' +
+      'warning names them. Where a secret cannot be read, nothing is copied.',
     'With --github, standard output begins with an ::add-mask:: line for each value, and for each line of one: there the ' +
       'values stand in plain text, for the runner of GitHub Actions, which hides these lines.',
   ],
@@ -60,7 +60,8 @@ export const command: Command = {
       masks.dispose()
     }
     const mask = values.prepare()
-    for (const unmasked of mask.unmasked()) printProblem(stderr, describeUnmasked(unmasked))
+    const warning = mask.warning()
+    if (warning !== null) printProblem(stderr, warning.message, warning.hint)
     await redactDescriptor(mask, STDIN, stdout.fd)
     return 0
   },

@@ -1,88 +1,80 @@
 //! Whether the tables of `config.toml` are as `src/config/tables.ts` wants them. Only a daemon needs what they say.
 
-use std::collections::BTreeMap;
-
 use pattern_matcher::Pattern;
+use toml::{Table, Value};
 
 use super::MAX_TIMEOUT_MS;
-use super::toml::{Table, Value};
 
-/// Checks all tables. None: JavaScript says what is wrong.
-pub(crate) fn check(tables: &BTreeMap<Vec<String>, Table>) -> Option<()> {
-    for (path, table) in tables {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let right = match path[..] {
-            ["daemon"] => is_daemon(table),
-            ["plugins", name] => is_plugin_name(name) && is_plugin(table),
-            ["plugins", name, "env"] => {
-                tables.contains_key(&vec!["plugins".to_owned(), name.to_owned()]) && is_environment(table)
-            }
-            _ => false,
-        };
-        right.then_some(())?;
+/// Checks the tables. None: JavaScript says what is wrong.
+pub(crate) fn check(plugins: Option<&Value>, daemon: Option<&Value>) -> Option<()> {
+    let are_plugins = plugins.is_none_or(|plugins| is_table(plugins, is_plugin));
+    (are_plugins && daemon.is_none_or(|daemon| is_table(daemon, is_daemon_setting))).then_some(())
+}
+
+fn is_plugin(name: &str, plugin: &Value) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_name = (1..=128).contains(&name.len()) && name.bytes().all(is_sign) && name != "docker-pass";
+    is_name && plugin.get("command").is_some() && is_table(plugin, is_plugin_setting)
+}
+
+fn is_plugin_setting(key: &str, value: &Value) -> bool {
+    match key {
+        "command" => match value {
+            Value::Array(words) => is_list(value, is_argument) && words.first().is_some_and(is_text),
+            value => is_text(value),
+        },
+        "args" => is_list(value, is_argument),
+        "env" => is_table(value, is_variable),
+        "pattern" => value.as_str().is_some_and(|text| Pattern::parse(text).is_ok()),
+        "protocol" => matches!(value.as_str(), Some("session" | "lines")),
+        "timeout_ms" | "cache_ttl_ms" => is_number(value, 1, MAX_TIMEOUT_MS),
+        _ => false,
     }
-    Some(())
 }
 
-fn is_plugin_name(name: &str) -> bool {
-    name.len() <= 128 && name != "docker-pass"
-}
-
-fn is_plugin(table: &Table) -> bool {
-    table.contains_key("command")
-        && table.iter().all(|(key, value)| match key.as_str() {
-            "command" => match value {
-                Value::List(list) => is_list(value, is_argument) && list.first().is_some_and(is_text),
-                value => is_text(value),
-            },
-            "args" => is_list(value, is_argument),
-            "pattern" => matches!(value, Value::Text(text) if Pattern::parse(text).is_ok()),
-            "protocol" => matches!(value, Value::Text(text) if matches!(text.as_str(), "session" | "lines")),
-            "timeout_ms" | "cache_ttl_ms" => is_number(value, 1, MAX_TIMEOUT_MS),
-            _ => false,
-        })
-}
-
-fn is_daemon(table: &Table) -> bool {
-    table.iter().all(|(key, value)| match key.as_str() {
+fn is_daemon_setting(key: &str, value: &Value) -> bool {
+    match key {
         "addresses" | "priority" => is_list(value, is_text),
         "allowed_uids" => is_list(value, |value| is_number(value, 0, u64::from(u32::MAX) - 1)),
         "idle_exit_seconds" => is_number(value, 1, MAX_TIMEOUT_MS / 1000),
         _ => false,
-    })
+    }
 }
 
-fn is_environment(table: &Table) -> bool {
-    table.iter().all(|(name, value)| {
-        let first = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-        let ours = name.starts_with("SE_") || name == "DOCKER_SECRETS_ENGINE_PLUGIN_LAUNCH_CFG";
-        first && !name.contains('-') && !ours && is_argument(value)
-    })
+fn is_variable(name: &str, value: &Value) -> bool {
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    let ours = name.starts_with("SE_") || name == "DOCKER_SECRETS_ENGINE_PLUGIN_LAUNCH_CFG";
+    is_name && !ours && is_argument(value)
+}
+
+fn is_table(value: &Value, is: impl Fn(&str, &Value) -> bool) -> bool {
+    value.as_table().is_some_and(|table: &Table| table.iter().all(|(key, value)| is(key, value)))
 }
 
 fn is_text(value: &Value) -> bool {
-    matches!(value, Value::Text(text) if !text.is_empty())
+    is_argument(value) && value.as_str() != Some("")
 }
 
 fn is_argument(value: &Value) -> bool {
-    matches!(value, Value::Text(_))
+    value.as_str().is_some_and(|text| !text.contains('\0'))
 }
 
 fn is_number(value: &Value, min: u64, max: u64) -> bool {
-    matches!(value, Value::Number(number) if (min..=max).contains(number))
+    value.as_integer().is_some_and(|number| u64::try_from(number).is_ok_and(|number| (min..=max).contains(&number)))
 }
 
 fn is_list(value: &Value, is: impl Fn(&Value) -> bool) -> bool {
-    matches!(value, Value::List(list) if list.iter().all(is))
+    value.as_array().is_some_and(|list| list.iter().all(is))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::toml::parse;
     use super::*;
 
     fn checked(text: &str) -> bool {
-        check(&parse(text).unwrap().tables).is_some()
+        let file: Table = text.parse().unwrap();
+        check(file.get("plugins"), file.get("daemon")).is_some()
     }
 
     #[test]
@@ -97,8 +89,8 @@ mod tests {
     #[test]
     fn anything_else_is_left_to_javascript() {
         for text in [
-            "[other]",
-            "[plugins]",
+            "plugins = 1",
+            "[[daemon]]",
             "[daemon]\nother = 1",
             "[daemon]\npriority = [1]",
             "[daemon]\naddresses = [\"\"]",
@@ -116,7 +108,10 @@ mod tests {
             "[plugins.a]\ncommand = \"x\"\n[plugins.a.env]\nSE_PASSPHRASE = \"x\"",
             "[plugins.a]\ncommand = \"x\"\n[plugins.a.env]\n1A = \"x\"",
             "[plugins.a]\ncommand = \"x\"\n[plugins.a.env]\nA = 1",
+            "[plugins.a]\ncommand = \"x\"\n[plugins.a.env]\nA-B = \"x\"",
+            "[plugins.a]\ncommand = \"x\"\nargs = [\"\\u0000\"]",
             "[plugins.a.b]\ncommand = \"x\"",
+            "[plugins.\"a b\"]\ncommand = \"x\"",
         ] {
             assert!(!checked(text), "{text}");
         }

@@ -1,5 +1,7 @@
 //! What is masked.
 
+use keychain_core::{Code, Error};
+
 use super::automaton::Automaton;
 use super::commonness::{SHORT_BYTES, is_common};
 use super::filter::Filter;
@@ -73,6 +75,25 @@ impl MaskSet {
     pub(super) fn label(&self, value: u32) -> &[u8] {
         self.labels.get(value as usize).map_or(b"", |label| label.as_bytes())
     }
+}
+
+/// What people are told of values that are not masked: a warning that names them. None: all are.
+pub fn unmasked_warning(unmasked: &[Unmasked]) -> Option<Error> {
+    let reasons = [
+        (UnmaskedReason::TooShort, "too short"),
+        (UnmaskedReason::TooCommon, "too common"),
+        (UnmaskedReason::TooLong, "too long"),
+    ];
+    let of = |(reason, text)| {
+        let mut ids: Vec<&str> =
+            unmasked.iter().filter(|one| one.reason == reason).map(|one| one.id.as_str()).collect();
+        ids.dedup();
+        (!ids.is_empty()).then(|| format!("{} ({text})", ids.join(", ")))
+    };
+    let parts: Vec<String> = reasons.into_iter().filter_map(of).collect();
+    let hint = "a value is masked from 8 bytes on, or from 5 when it is no word and no number, up to 1 MiB";
+    (!parts.is_empty())
+        .then(|| Error::new(Code::Unsupported, format!("not masked: {}", parts.join("; "))).with_hint(hint))
 }
 
 /// Why a value is not masked, if it is not.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keychain_core::Result;
+use keychain_core::{Code, Error, Result};
 use libc::{c_int, winsize};
 
 use super::child::{self, Command, Ended, Starter, Streams};
@@ -94,7 +94,7 @@ impl Masking {
         }
         let mut parent = match terminal {
             Some(user) => {
-                let pty = Pty::like(&user).map_err(system_failure("a terminal for the command"))?;
+                let pty = Pty::like(&user).map_err(no_terminal)?;
                 for (stream, given) in streams.iter().zip(&mut given) {
                     if *stream == Stream::Terminal {
                         *given = Some(pty.slave.try_clone().map_err(system_failure("a terminal for the command"))?);
@@ -131,6 +131,12 @@ impl Masking {
         wipe_start();
         Ok(parent.run())
     }
+}
+
+fn no_terminal(error: io::Error) -> Error {
+    Error::new(Code::Unsupported, format!("no terminal can be had for the command: {error}"))
+        .with_hint("a masked command needs a pseudo-terminal: see that /dev/pts is mounted and has room for one more, or append | cat")
+        .with_source(error)
 }
 
 /// Starts the command, and keeps neither its variables nor its ends of the pipes: they would never come to an end.

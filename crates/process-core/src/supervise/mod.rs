@@ -25,7 +25,7 @@ use self::job::Job;
 use self::masked::Masking;
 pub use self::plan::{MaskMode, Plan};
 use self::signals::Inherited;
-use crate::{MaskSet, Unmasked, UnmaskedReason};
+use crate::{MaskSet, unmasked_warning};
 
 /// Runs the command as the plan says, and answers how it ended. End as it did with [`end_as`]. Where there is nothing to
 /// be done beside it, this process becomes the command.
@@ -64,28 +64,10 @@ pub fn supervise(plan: Plan, command: Command, tell: impl Fn(&Error)) -> Result<
 fn mask_set(values: Vec<(String, SecretBytes)>, tell: impl Fn(&Error)) -> MaskSet {
     let values_only: Vec<(String, &[u8])> = values.iter().map(|(id, value)| (id.clone(), value.as_bytes())).collect();
     let (set, unmasked) = MaskSet::new(&values_only);
-    if !unmasked.is_empty() {
-        tell(&not_masked(&unmasked));
+    if let Some(warning) = unmasked_warning(&unmasked) {
+        tell(&warning);
     }
     set
-}
-
-fn not_masked(unmasked: &[Unmasked]) -> Error {
-    let reasons = [
-        (UnmaskedReason::TooShort, "too short"),
-        (UnmaskedReason::TooCommon, "too common"),
-        (UnmaskedReason::TooLong, "too long"),
-    ];
-    let of = |reason| {
-        let mut ids: Vec<&str> =
-            unmasked.iter().filter(|one| one.reason == reason).map(|one| one.id.as_str()).collect();
-        ids.dedup();
-        ids.join(", ")
-    };
-    let parts = reasons.map(|(reason, text)| (of(reason), text));
-    let parts = parts.iter().filter(|(ids, _)| !ids.is_empty()).map(|(ids, text)| format!("{ids} ({text})"));
-    Error::new(Code::Unsupported, format!("not masked: {}", parts.collect::<Vec<_>>().join("; ")))
-        .with_hint("a value is masked from 8 bytes on, or from 5 when it is no word and no number, up to 1 MiB")
 }
 
 fn system_failure(what: &str) -> impl FnOnce(std::io::Error) -> Error {
