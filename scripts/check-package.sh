@@ -19,7 +19,11 @@ cp -R "npm/$platform" "$work/npm"
 cp "$addon" "$work/npm/"
 case $platform in
   win32-*) ;;
-  *) cp "se.$platform" "$work/npm/se" ;;
+  *)
+    cp "se.$platform" "$work/npm/se"
+    size=$(stat -c %s "$work/npm/se" 2>/dev/null || stat -f %z "$work/npm/se")
+    [ "$size" -le 3000000 ] || { echo "check-package: the launcher has $size bytes, more than 3 MB" >&2; exit 1; }
+    ;;
 esac
 npm pack --silent --pack-destination "$work" >/dev/null
 npm pack --silent --pack-destination "$work" "$work/npm" >/dev/null

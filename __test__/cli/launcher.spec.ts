@@ -348,7 +348,7 @@ unix('everything unusual is handed over, and ends as JavaScript has it', async (
   t.is(readFileSync(join(work, 'out'), 'utf8'), 'hunter2')
 })
 
-unix('a configuration that is wrong, and one written in another way, are JavaScript’s', async (t) => {
+unix('a configuration is understood as JavaScript does, which tells what is wrong with one', async (t) => {
   const { home } = await begin(t)
   const file = configFile(home)
   const text = readFileSync(file, 'utf8')
@@ -358,11 +358,27 @@ unix('a configuration that is wrong, and one written in another way, are JavaScr
     'other = 1\n',
     'a = [\n',
     '[daemon]\n',
-    '[plugins.x]\ncommand = """x"""\npattern = "x/**"\n',
-    "[plugins.x]\ncommand = 'x'\npattern = 'x/**'\n",
+    '[plugins.x]\n',
+    '[plugins.x]\ncommand = ""\n',
+    '[plugins.x]\ncommand = "x"\ntimeout_ms = 1.5\n',
+    '[plugins.docker-pass]\ncommand = "x"\n',
+    '[plugins."a b"]\ncommand = "x"\n',
+    '[plugins.x]\ncommand = "x"\n[plugins.x.env]\nSE_PASSPHRASE = "x"\n',
+    '[plugins.x]\ncommand = "x"\n[plugins.x]\ncommand = "x"\n',
+    '[plugins.x]\ncommand = "x"\nenv = { A\n= "x" }\n',
+    '[plugins.x]\ncommand = "\\u0000"\n',
   ]) {
     writeFileSync(file, text + more)
-    await both(t, home, args, { env, native: false })
+    t.is((await both(t, home, args, { env, native: false })).status, 125, more)
+  }
+  for (const more of [
+    '[plugins.x]\ncommand = """x"""\npattern = "x/**"\n',
+    "[plugins.x]\ncommand = 'x'\npattern = 'x/**'\n",
+    '[plugins]\nx.command = ["x", "\\u00e9"]\nx.env.A_1 = ""\nx.pattern = "x/**"\n"y.z" .command = "y"\n"y.z".pattern = "y/**"\n',
+    '[plugins.x]\r\ncommand = [ # first\r\n  "x",\r\n]\r\ntimeout_ms = 1_000\r\npattern = "x/**"\r\n',
+  ]) {
+    writeFileSync(file, text + more)
+    t.is((await both(t, home, args, { env })).stdout.toString(), 'hunter2\n', more)
   }
   writeFileSync(file, text)
   chmodSync(file, 0o666)

@@ -1,8 +1,9 @@
 // Secrets as files: what the command, and what it starts, can read; and that nothing is left of it, whatever is killed.
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -242,6 +243,33 @@ linux('a path on a disk is refused with a folder in memory, by --dry-run too', a
       /^se: F: \/.* is on a disk, where a secret would leave traces\nhint: give it a path in \/\S+\n/,
     )
   }
+})
+
+asRoot('a folder that another group may write to is refused, one of the own group is not', async (t) => {
+  const { home, memory } = await setUp(t, { key: 'value' })
+  const run = () => home.se(['run', '--file', `F=se://key,path=${memory}/key`, '--', 'sh', '-c', 'cat "$F"'])
+  chmodSync(memory, 0o770)
+  t.is((await run()).stdout.toString(), 'value')
+  chownSync(memory, 0, 65533)
+  const refused = await run()
+  t.is(refused.status, 125)
+  t.regex(refused.stderr, /^se: F: another group may replace files in \/dev\/shm\/\S+\nhint: /)
+  chmodSync(memory, 0o1770)
+  t.is((await run()).stdout.toString(), 'value')
+})
+
+linux('when the command ends its file goes, though what it started runs on', async (t) => {
+  const { home, memory } = await setUp(t, { key: 'value' })
+  const work = join(home.folder, 'work')
+  execFileSync('mkfifo', [join(work, 'go')])
+  const late = '(read a < go; cat "$M" || cat /proc/self/fd/100; test -e "$P" || echo " gone") > late 2> errors &'
+  const flags = ['--file', `P=se://key,path=${memory}/key`, '--file', 'M=se://key']
+  t.is(await home.ok(['run', ...flags, '--', 'sh', '-c', `${late} cat "$P"`]), 'value')
+  t.deepEqual(readdirSync(memory), [])
+  // The file in memory is there as long as somebody has it, though its path, which names the command, leads nowhere.
+  writeFileSync(join(work, 'go'), '\n')
+  await until('the last process writes', () => readFileSync(join(work, 'late'), 'utf8').endsWith('\n'))
+  t.is(readFileSync(join(work, 'late'), 'utf8'), 'value gone\n')
 })
 
 linux('--dry-run shows files, and makes none', async (t) => {

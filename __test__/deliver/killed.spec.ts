@@ -97,7 +97,9 @@ for (const [who, flags] of [
       let target = parent
       if (who !== 'parent') target = await until('the monitor', () => childOf(parent))
       if (who === 'command') target = await until('the command', () => childOf(target))
-      // From the first instant of it on; the parent has to start and resolve first.
+      // From the first instant of it on, and every other time while it writes.
+      if (round % 2 === 1) await started.expect(/\[se:\/\/key\]/)
+      // The parent has to start and resolve first.
       await new Promise((resolve) => setTimeout(resolve, Math.random() * (who === 'parent' ? 700 : 60)))
       if (started.shown.includes('[se://key]')) killedWhileItRan++
       process.kill(target, 'SIGKILL')

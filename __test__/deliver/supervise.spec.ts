@@ -2,7 +2,7 @@
 // for the secrets.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { canUnshare, hasProgram } from '../helpers/programs.js'
@@ -40,6 +40,7 @@ test.before(async () => {
   await home.ok(['store', 'use', 'file', '--key-file'])
   await home.ok(['set', 'app/db'], { stdin: SECRET })
   await home.ok(['set', 'app/pin'], { stdin: '1234' })
+  await home.ok(['set', 'app/word'], { stdin: 'word' })
 })
 test.after.always(() => removals.forEach((remove) => remove()))
 
@@ -406,6 +407,72 @@ linux(
 linux('values that are not masked are named before the command starts', async (t) => {
   const ended = await home.se(['run', '--mask=always', '-e', 'P=se://app/pin', '--', 'sh', '-c', 'echo started >&2'])
   t.regex(ended.stderr, /^se: not masked: app\/pin \(too short\)\nhint: .*\nstarted\n$/)
+  const flags = ['-e', 'P=se://app/pin', '-e', 'W=se://app/word', '-e', 'Q=se://app/pin', '-e', 'V=se://app/word']
+  const each = await home.se(['run', '--mask=always', ...flags, '--', 'true'])
+  t.regex(each.stderr, /^se: not masked: app\/pin, app\/word \(too short\)\n/)
+})
+
+linux('masked output that cannot be written is told, and is no success', async (t) => {
+  const full = ['sh', '-c', 'exec "$@" > /dev/full', 'sh', process.execPath, cli]
+  const args = (script: string): string[] => ['run', '--mask=always', '-e', 'X=se://app/db', '--', 'sh', '-c', script]
+  const told = /^se: standard output cannot be written: no space left on device\n$/
+  const quiet = await home.se(args('echo "$X"'), { program: full })
+  t.is(quiet.status, 1)
+  t.regex(quiet.stderr, told)
+  const failed = await home.se(args('echo "$X"; exit 3'), { program: full })
+  t.is(failed.status, 3)
+  t.regex(failed.stderr, told)
+  const endless = await home.se(args('exec yes'), { program: full })
+  t.is(endless.status, 'SIGPIPE')
+  t.regex(endless.stderr, told)
+})
+
+/** A masked command that has ended, and a reader of its standard error that reads only when it is told. */
+function withSlowReader(work: string): string[] {
+  const command = `'echo rea"dy" > /dev/tty; head -c 200000 /dev/zero >&2'`
+  const reader = `(trap "" INT TSTP HUP; read a < go; exec cat > /dev/null)`
+  execFileSync('mkfifo', ['-m', '600', join(work, 'go')])
+  return ['bash', '-c', `exec ${se} run --mask=always -e X=se://app/db -- sh -c ${command} 2> >${reader}`]
+}
+
+linux('when the command has ended, keys end or stop the wait for a slow reader', async (t) => {
+  const work = join(home.folder, 'work')
+  const words = withSlowReader(work)
+  const tell = (): void => writeFileSync(join(work, 'go'), '\n')
+  const direct = new OnPty(words, env(), { cwd: work })
+  t.teardown(() => stop(direct))
+  await direct.expect(/ready\r\n/)
+  await direct.lookUntil(({ signals }) => signals)
+  direct.send('\x03')
+  await untilGone(await direct.pid())
+  tell()
+  t.is(await direct.status(), 130)
+
+  const bash = await shell(t)
+  const before = await bash.look()
+  bash.send(`${words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}; echo "sta""tus $?"\n`)
+  await bash.expect(/ready\r\n/)
+  await bash.lookUntil(({ signals, foreground }) => signals && foreground !== before.foreground)
+  bash.send('\x1a')
+  await bash.expect(/Stopped/)
+  bash.send('fg\n')
+  await bash.lookUntil(({ foreground }) => foreground !== before.foreground)
+  tell()
+  await bash.expect(/prompt> /)
+  rmSync(join(work, 'go'))
+})
+
+linux('Ctrl-D is a key like others where another program has put the terminal into line mode', async (t) => {
+  const started = masked(t, 'echo ready; cat; echo "e""nd"')
+  await started.expect(/ready\r\n/)
+  await started.lookUntil(({ canonical }) => !canonical)
+  const pid = await started.pid()
+  const targets = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+  const terminal = targets.find((target) => target.startsWith('/dev/pts/')) as string
+  execFileSync('stty', ['-F', terminal, 'icanon'])
+  started.send('\x04')
+  await started.expect(/end\r\n/)
+  t.is(await started.status(), 0)
 })
 
 linux('what others write after the command has ended comes through, and nobody waits for it', async (t) => {

@@ -5,13 +5,25 @@ import type { Canary } from '../../src/testing/canary.js'
 
 export { Canary } from '../../src/testing/canary.js'
 
-/** Every place in a folder, at any depth, where the canary is: `path: form`. Names of files count. */
+/**
+ * Every place in a folder, at any depth, where the canary is: `path: form`. Names of files count. What is removed meanwhile is
+ * passed over.
+ */
 export function canaryInFiles(canary: Canary, folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
     const path = join(folder, name)
-    const form = canary.foundIn(name) ?? (statSync(path).isFile() ? canary.foundIn(readFileSync(path)) : undefined)
+    const form = canary.foundIn(name) ?? formIn(canary, path)
     return form === undefined ? [] : [`${path}: ${form}`]
   })
+}
+
+function formIn(canary: Canary, path: string): string | undefined {
+  try {
+    return statSync(path).isFile() ? canary.foundIn(readFileSync(path)) : undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return undefined
+  }
 }
 
 /**

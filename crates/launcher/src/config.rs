@@ -1,5 +1,6 @@
 //! The configuration as far as a client of a daemon needs it: variables, then `config.toml`, then defaults. All of the file
-//! is checked, as `src/config` does, which alone tells what is wrong.
+//! is checked, as `src/config` does, which alone tells what is wrong. A file with a brace is left to it: TOML 1.1, which is read
+//! here, lets lines end inside of inline tables where its parser does not.
 
 mod tables;
 
@@ -35,7 +36,11 @@ pub(crate) fn read(start: Start) -> Option<Config> {
         named => paths::absolute(start, named, None)?,
     };
     let found = files::read(&file)?;
-    let mut settings: Table = found.as_ref().map_or(Ok(Table::new()), |found| found.text.parse()).ok()?;
+    let mut settings = match &found {
+        None => Table::new(),
+        Some(found) if found.text.contains('{') => return None,
+        Some(found) => found.text.parse().ok()?,
+    };
     let tables = ["plugins", "daemon"].map(|name| settings.remove(name));
     if tables.iter().any(Option::is_some) {
         let found = found.as_ref()?;

@@ -8,6 +8,7 @@
 //! read-only /dev/null) and lies above its event loop. There the parent's descriptors are looked at. Where the launcher
 //! went before Node, its note says which were inherited, and nothing is guessed.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -127,6 +128,12 @@ pub(crate) fn open_descriptors() -> Vec<(c_int, bool)> {
     system::list().unwrap_or_default().into_iter().map(|one| (one.fd, one.close_on_exec)).collect()
 }
 
+/// The numbers in a folder of descriptors. That of the listing itself is among them, and closed again: none may be looked at
+/// before all are there.
+fn numbers(folder: &str) -> io::Result<Vec<c_int>> {
+    Ok(fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
 fn set_close_on_exec(fd: c_int, on: bool) {
     // SAFETY: fcntl with integers; a descriptor that has gone is an error that matters to nobody.
     unsafe { libc::fcntl(fd, libc::F_SETFD, if on { libc::FD_CLOEXEC } else { 0 }) };
@@ -184,15 +191,11 @@ mod system {
     use super::{Kind, Open};
 
     pub(super) fn list() -> io::Result<Vec<Open>> {
-        let mut open: Vec<Open> = fs::read_dir("/proc/self/fd")?
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(describe)
-            .collect();
+        let mut open: Vec<Open> = super::numbers("/proc/self/fd")?.into_iter().filter_map(describe).collect();
         open.sort_unstable_by_key(|one| one.fd);
         Ok(open)
     }
 
-    /// The descriptor of the listing itself is gone by the time that it is asked for, and left out.
     fn describe(fd: i32) -> Option<Open> {
         // SAFETY: fcntl with integers.
         let (flags, status) = unsafe { (libc::fcntl(fd, libc::F_GETFD), libc::fcntl(fd, libc::F_GETFL)) };
@@ -253,17 +256,13 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use std::fs;
     use std::io;
     use std::mem::MaybeUninit;
 
     use super::{Kind, Open};
 
     pub(super) fn list() -> io::Result<Vec<Open>> {
-        let mut open: Vec<Open> = fs::read_dir("/dev/fd")?
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(describe)
-            .collect();
+        let mut open: Vec<Open> = super::numbers("/dev/fd")?.into_iter().filter_map(describe).collect();
         open.sort_unstable_by_key(|one| one.fd);
         // Nothing tells which two ends belong together: a writer is taken to belong to the reader before it.
         let mut reader = 0;

@@ -57,6 +57,21 @@ pub(crate) fn write_whole(fd: i32, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets a pipe hold more, so that who writes and who reads wait for each other less often. What is no pipe, or must not grow,
+/// stays as it is.
+pub(crate) fn widen_pipe(pipe: i32, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: it takes and gives integers.
+    unsafe {
+        let bytes = libc::c_int::try_from(bytes).unwrap_or(0);
+        if libc::fcntl(pipe, libc::F_GETPIPE_SZ) < bytes {
+            libc::fcntl(pipe, libc::F_SETPIPE_SZ, bytes);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (pipe, bytes);
+}
+
 /// Waits until a non-blocking descriptor is ready.
 #[cfg(unix)]
 pub(crate) fn wait_for(fd: i32, events: libc::c_short) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keychain_core::{Code, Error, Result, SecretBytes};
 
 use crate::mask::{MaskSet, Masker, RELEASE_AFTER};
-use crate::output::{is_reader_gone, write_error, write_whole};
+use crate::output::{is_reader_gone, widen_pipe, write_error, write_whole};
 
 /// As much as is read at once. Pipes are made as large where the system allows: who writes and who reads then wait for each
 /// other less often. Linux allows no more without privileges.
@@ -28,15 +28,15 @@ enum Event {
 ///
 /// The input cannot be read → `InvalidOption`; the output cannot be written to → `OutputFailure`.
 pub fn redact_stream(input: i32, output: i32, set: Arc<MaskSet>) -> Result<()> {
-    system::widen(input, BUFFER_BYTES);
-    system::widen(output, BUFFER_BYTES);
+    widen_pipe(input, BUFFER_BYTES);
+    widen_pipe(output, BUFFER_BYTES);
     let mut masker = Masker::new(set);
     let mut buffer = SecretBytes::with(BUFFER_BYTES, |_| ());
     let mut out = Vec::with_capacity(BUFFER_BYTES * 2);
     let mut may_release = false;
     loop {
         let timeout = if may_release { Some(RELEASE_AFTER) } else { None };
-        let mut is_end = false;
+        let mut end = None;
         match system::wait(input, output, timeout).map_err(unreadable)? {
             Event::Gone => return Ok(()),
             Event::Silence => {
@@ -45,23 +45,25 @@ pub fn redact_stream(input: i32, output: i32, set: Arc<MaskSet>) -> Result<()> {
                 may_release = false;
             }
             Event::Input => match system::read(input, buffer.as_bytes_mut()) {
-                Ok(0) => {
-                    masker.finish(&mut out);
-                    is_end = true;
-                }
+                Ok(0) => end = Some(Ok(())),
                 Ok(count) => {
                     masker.push(&buffer.as_bytes()[..count], &mut out);
                     may_release = masker.held() > 0;
                 }
                 Err(error) if is_passing(&error) => {}
-                Err(error) => return Err(unreadable(error)),
+                Err(error) => end = Some(Err(unreadable(error))),
             },
+        }
+        if end.is_some() {
+            masker.finish(&mut out);
         }
         match write_whole(output, &out) {
             Err(error) if is_reader_gone(&error) => return Ok(()),
             Err(error) => return Err(write_error(output, error)),
-            Ok(()) if is_end => return Ok(()),
             Ok(()) => out.clear(),
+        }
+        if let Some(end) = end {
+            return end;
         }
     }
 }
@@ -80,20 +82,6 @@ mod system {
     use std::time::Duration;
 
     use super::Event;
-
-    /// What is no pipe, or must not grow, stays as it is.
-    pub(super) fn widen(pipe: i32, bytes: usize) {
-        #[cfg(target_os = "linux")]
-        // SAFETY: it takes and gives integers.
-        unsafe {
-            let bytes = libc::c_int::try_from(bytes).unwrap_or(0);
-            if libc::fcntl(pipe, libc::F_GETPIPE_SZ) < bytes {
-                libc::fcntl(pipe, libc::F_SETPIPE_SZ, bytes);
-            }
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = (pipe, bytes);
-    }
 
     pub(super) fn wait(input: i32, output: i32, timeout: Option<Duration>) -> io::Result<Event> {
         // Nothing is asked of the output, so that it wakes us only when its reader goes.
@@ -128,8 +116,6 @@ mod system {
     use std::time::Duration;
 
     use super::Event;
-
-    pub(super) fn widen(_pipe: i32, _bytes: usize) {}
 
     pub(super) fn wait(_input: i32, _output: i32, _timeout: Option<Duration>) -> io::Result<Event> {
         Ok(Event::Input)

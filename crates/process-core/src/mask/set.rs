@@ -1,5 +1,7 @@
 //! What is masked.
 
+use std::collections::HashSet;
+
 use keychain_core::{Code, Error};
 
 use super::automaton::Automaton;
@@ -85,9 +87,9 @@ pub fn unmasked_warning(unmasked: &[Unmasked]) -> Option<Error> {
         (UnmaskedReason::TooLong, "too long"),
     ];
     let of = |(reason, text)| {
-        let mut ids: Vec<&str> =
-            unmasked.iter().filter(|one| one.reason == reason).map(|one| one.id.as_str()).collect();
-        ids.dedup();
+        let mut told = HashSet::new();
+        let ids = unmasked.iter().filter(|one| one.reason == reason).map(|one| one.id.as_str());
+        let ids: Vec<&str> = ids.filter(|id| told.insert(*id)).collect();
         (!ids.is_empty()).then(|| format!("{} ({text})", ids.join(", ")))
     };
     let parts: Vec<String> = reasons.into_iter().filter_map(of).collect();

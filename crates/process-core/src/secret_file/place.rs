@@ -1,7 +1,7 @@
 //! Where a file may be put: in a folder in memory that nobody can play tricks in.
 
 use std::ffi::{CString, OsStr};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -42,18 +42,20 @@ impl Place {
         if !is_in_memory(&self.folder, folder) {
             wrong(Code::InvalidOption, format!("{shown} is on a disk, where a secret would leave traces"), elsewhere());
         }
-        match self.folder.metadata() {
-            Ok(facts) if facts.mode() & 0o1002 == 0o002 => wrong(
-                Code::LaxMode,
-                format!("everybody may replace files in {shown}"),
-                "give the path of a folder that others may not write to".into(),
-            ),
-            Ok(facts) if !access.trusts(facts.uid()) => wrong(
-                Code::LaxMode,
-                format!("{shown} belongs to another user, who may replace files in it"),
-                "give the path of a folder of yours".into(),
-            ),
-            _ => {}
+        if let Ok(facts) = self.folder.metadata() {
+            if let Some(who) = who_may_replace_files(&facts) {
+                wrong(
+                    Code::LaxMode,
+                    format!("{who} may replace files in {shown}"),
+                    "give the path of a folder that others may not write to".into(),
+                );
+            } else if !access.trusts(facts.uid()) {
+                wrong(
+                    Code::LaxMode,
+                    format!("{shown} belongs to another user, who may replace files in it"),
+                    "give the path of a folder of yours".into(),
+                );
+            }
         }
         if let Err(error) = self.may_write() {
             let text = format!("{shown} cannot be written to: {}", reason(&error));
@@ -78,6 +80,19 @@ impl Place {
         let (folder, name) = (self.folder.as_raw_fd(), self.name.as_ptr());
         // SAFETY: an open descriptor, a text that ends in NUL, and room for what is written.
         unsafe { libc::fstatat(folder, name, facts.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW) == 0 }
+    }
+}
+
+/// Whom the mode of a folder lets replace files of others: everybody, or a group that is not this process's own, as that of
+/// a user alone is.
+fn who_may_replace_files(folder: &Metadata) -> Option<&'static str> {
+    // SAFETY: getegid cannot fail.
+    let own_group = unsafe { libc::getegid() };
+    match folder.mode() {
+        mode if mode & 0o1000 != 0 => None,
+        mode if mode & 0o002 != 0 => Some("everybody"),
+        mode if mode & 0o020 != 0 && folder.gid() != own_group => Some("another group"),
+        _ => None,
     }
 }
 

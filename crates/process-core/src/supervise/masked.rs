@@ -16,10 +16,11 @@ use super::descriptors::{facts, file_kind, keep_only, kind_of, let_go};
 use super::memory::wipe_start;
 use super::monitor::{Change, Monitor, Order, Seat};
 use super::plan::MaskMode;
-use super::pump::{Pump, Sink};
+use super::pump::{CHUNK_BYTES, Pump, Sink};
 use super::signals::{self, Arrived, Inherited, Signals, send};
 use super::system_failure;
 use super::terminal::{Pty, UserTerminal, is_terminal, output_flags, set_size};
+use crate::output::widen_pipe;
 use crate::{MaskSet, Masker};
 
 /// What of a terminal's output may still be on its way when the command has ended, and more: the system keeps less.
@@ -66,13 +67,14 @@ impl Masking {
         masks.then_some(Self { terminal, streams })
     }
 
-    /// Runs the command. Every signal must be blocked. `prepare` makes the masker, in this process alone.
+    /// Runs the command. Every signal must be blocked. `prepare` makes the masker, in this process alone. Answers how it
+    /// ended, and why some of its output was lost, if it was.
     pub(super) fn run(
         self,
         command: Command,
         inherited: &Inherited,
         prepare: impl FnOnce() -> MaskSet,
-    ) -> Result<Ended> {
+    ) -> Result<(Ended, Option<Error>)> {
         let signals = Signals::catch(inherited).map_err(system_failure("pipe"))?;
         let (waiting, starter) = child::start().map_err(system_failure("pipe"))?;
         let Self { terminal, streams } = self;
@@ -83,6 +85,7 @@ impl Masking {
                 let (read, write) = io::pipe().map_err(system_failure("pipe"))?;
                 let read = OwnedFd::from(read);
                 signals::set_nonblocking(read.as_raw_fd());
+                widen_pipe(read.as_raw_fd(), CHUNK_BYTES);
                 pipes.push((read, Sink::of_stream(fd as RawFd).map_err(system_failure("the output"))?));
                 given[fd] = Some(write.into());
             }
@@ -266,8 +269,8 @@ impl Parent {
         Self { signals, arrived: VecDeque::new(), link, screen, pumps: Vec::new(), set }
     }
 
-    /// Is there until the command has ended.
-    fn run(mut self) -> Ended {
+    /// Is there until the command has ended. Also answers why some of its output was lost, if it was.
+    fn run(mut self) -> (Ended, Option<Error>) {
         loop {
             let is_told = self.wait(true);
             while let Some(signal) = self.arrived.pop_front() {
@@ -416,7 +419,7 @@ impl Parent {
     }
 
     /// Moves on what the command has written so far, but not what others go on writing. `with_pipes`: waits for the readers
-    /// of pipes too. The signal that a person ends this with, when one comes.
+    /// of pipes too. The signal that somebody ends this with, when one comes.
     fn catch_up(&mut self, with_pipes: bool) -> Option<c_int> {
         if let Some(screen) = &mut self.screen {
             screen.keys.pause(true);
@@ -451,16 +454,22 @@ impl Parent {
 
     /// The command has ended: what it wrote comes out, its terminal is hung up, and what others still write to its pipes
     /// is left to a process of its own.
-    fn end(mut self, ended: Ended) -> Ended {
-        if let Some(signal) = self.catch_up(true) {
-            return Ended::Killed(signal);
+    fn end(mut self, ended: Ended) -> (Ended, Option<Error>) {
+        // Nothing is left to stop but this process.
+        signals::uncatch(libc::SIGTSTP);
+        let mut killed_by = self.catch_up(false);
+        if let (None, Some(screen)) = (killed_by, &mut self.screen) {
+            screen.output.finish();
+            killed_by = self.catch_up(false);
         }
         if let Some(screen) = &mut self.screen {
-            screen.output.finish();
-            if let Some(signal) = self.catch_up(true) {
-                return Ended::Killed(signal);
-            }
+            // With it the person can end or stop the wait for the readers of pipes.
+            screen.give_back();
         }
+        if let Some(signal) = killed_by.or_else(|| self.catch_up(true)) {
+            return (Ended::Killed(signal), None);
+        }
+        let failure = self.pumps.iter_mut().find_map(Pump::take_failure);
         if let Link::Monitor(monitor) = &self.link {
             monitor.wait();
         }
@@ -470,7 +479,7 @@ impl Parent {
             // Without it, the readers see the end earlier than they would: nothing else is lost.
             let _ = child::fork(|| pump_on(&mut self.pumps));
         }
-        ended
+        (ended, failure)
     }
 }
 

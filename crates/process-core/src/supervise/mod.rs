@@ -27,13 +27,17 @@ pub use self::plan::{MaskMode, Plan};
 use self::signals::Inherited;
 use crate::{MaskSet, unmasked_warning};
 
+/// The exit status where a command succeeded whose output could not be written.
+const OUTPUT_LOST: i32 = 1;
+
 /// Runs the command as the plan says, and answers how it ended. End as it did with [`end_as`]. Where there is nothing to
 /// be done beside it, this process becomes the command.
 ///
 /// `tell` hears, before the command starts, which values are not masked.
 ///
 /// Failures, all before the command has started: those of `exec`; what keeps files from their places. What keeps them
-/// from being removed is told to `tell` as well, and changes no status.
+/// from being removed is told to `tell` as well, and changes no status. Masked output that cannot be written is told, too, and
+/// turns a success into status 1.
 pub fn supervise(plan: Plan, command: Command, tell: impl Fn(&Error)) -> Result<Ended> {
     crate::harden();
     descriptors::hold_places();
@@ -51,13 +55,17 @@ pub fn supervise(plan: Plan, command: Command, tell: impl Fn(&Error)) -> Result<
         Some(masking) => masking.run(command, &inherited, || mask_set(values, &tell)),
         None => {
             drop(values);
-            Job::start(command, &inherited).map(Job::run)
+            Job::start(command, &inherited).map(|job| (job.run(), None))
         }
     };
     if let Err(error) = placed.remove() {
         tell(&error);
     }
-    ended
+    let (ended, lost) = ended?;
+    let Some(error) = lost else { return Ok(ended) };
+    tell(&error);
+    // Of a command that wrote to the end, only this process knows that it was not to the end.
+    Ok(if ended == Ended::Exited(0) { Ended::Exited(OUTPUT_LOST) } else { ended })
 }
 
 /// Prepares the masker. The values are wiped then.

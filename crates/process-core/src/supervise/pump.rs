@@ -9,17 +9,21 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
+use keychain_core::Error;
 use zeroize::Zeroize;
 
 use super::descriptors::file_kind;
 use super::line_ends::LineEnds;
 use super::terminal::{duplicate, owned};
+use crate::output::write_error;
 use crate::{Masker, RELEASE_AFTER};
 
-/// What is read at once, and about what is written at once.
-const CHUNK_BYTES: usize = 64 << 10;
+/// What is read at once, and about what is written at once. A terminal never has so much.
+pub(super) const CHUNK_BYTES: usize = 256 << 10;
 /// What a pipe takes without waiting when it takes anything at all.
 const SURE_BYTES: usize = 4096;
+/// Ctrl-D.
+const END_OF_INPUT: u8 = 4;
 /// How often a pump goes on before the others have their turn.
 const ROUNDS: usize = 16;
 
@@ -35,8 +39,8 @@ enum Kind {
     Own,
     /// A socket, which is told not to wait with each call.
     Socket,
-    /// Shared with others, for whom it must go on blocking: asked before each small write.
-    Shared,
+    /// This standard stream, shared with others, for whom it must go on blocking: asked before each small write.
+    Shared(RawFd),
 }
 
 impl Sink {
@@ -61,7 +65,7 @@ impl Sink {
                 return Ok(Self::own(Rc::new(fd)));
             }
         }
-        let kind = if kind == libc::S_IFSOCK { Kind::Socket } else { Kind::Shared };
+        let kind = if kind == libc::S_IFSOCK { Kind::Socket } else { Kind::Shared(stream) };
         Ok(Self { fd: Rc::new(duplicate(stream)?), kind })
     }
 
@@ -74,7 +78,7 @@ impl Sink {
             match self.kind {
                 Kind::Own => libc::write(fd, start, len),
                 Kind::Socket => libc::send(fd, start, len, libc::MSG_DONTWAIT),
-                Kind::Shared => {
+                Kind::Shared(_) => {
                     let mut ready = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
                     if libc::poll(&raw mut ready, 1, 0) == 0 {
                         return Err(io::ErrorKind::WouldBlock.into());
@@ -107,6 +111,8 @@ pub(super) struct Pump {
     is_paused: bool,
     /// Whether there was nothing more to read the last time.
     is_dry: bool,
+    /// Why what came could not be written, where that is not that the reader has gone.
+    failure: Option<Error>,
 }
 
 impl Pump {
@@ -124,6 +130,7 @@ impl Pump {
             quota: None,
             is_paused: false,
             is_dry: false,
+            failure: None,
         }
     }
 
@@ -213,6 +220,11 @@ impl Pump {
         self.sink.is_none() || (self.source.is_none() && !self.is_waiting_for_reader())
     }
 
+    /// Why some of what came is lost, if it is: once.
+    pub(super) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
     /// Reads no more, and gives out what is held back.
     pub(super) fn finish(&mut self) {
         self.source = None;
@@ -255,6 +267,11 @@ impl Pump {
                 _ => 0,
             },
         };
+        if len == 0 && self.masker.is_none() && !has_hung_up(source.as_raw_fd()) {
+            // Another program has put the person's terminal into line mode, where this key gives nothing to read.
+            self.output.push(END_OF_INPUT);
+            return true;
+        }
         if len == 0 {
             self.finish();
             return false;
@@ -269,7 +286,11 @@ impl Pump {
                 self.last_input = Instant::now();
                 self.is_released = false;
             }
-            None => self.output.extend_from_slice(&self.input[..len]),
+            None => {
+                // Keys may be a passphrase.
+                self.output.extend_from_slice(&self.input[..len]);
+                self.input[..len].zeroize();
+            }
         }
         true
     }
@@ -283,7 +304,10 @@ impl Pump {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     io::ErrorKind::Interrupted => {}
-                    _ => {
+                    kind => {
+                        if let (Kind::Shared(stream), true) = (sink.kind, kind != io::ErrorKind::BrokenPipe) {
+                            self.failure = Some(write_error(stream, error));
+                        }
                         self.source = None;
                         self.sink = None;
                     }
@@ -291,7 +315,6 @@ impl Pump {
             }
         }
         if self.masker.is_none() {
-            // Keys may be a passphrase.
             self.output.zeroize();
         }
         self.output.clear();
@@ -301,6 +324,12 @@ impl Pump {
             self.sink = None;
         }
     }
+}
+
+fn has_hung_up(fd: RawFd) -> bool {
+    let mut ready = libc::pollfd { fd, events: 0, revents: 0 };
+    // SAFETY: one pollfd, alive during the call.
+    unsafe { libc::poll(&raw mut ready, 1, 0) > 0 }
 }
 
 impl Drop for Pump {

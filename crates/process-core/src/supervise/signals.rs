@@ -159,6 +159,13 @@ pub(super) fn reset(number: c_int) {
     set(number, libc::SIG_DFL, 0);
 }
 
+/// Gives a signal its default effect, unless it is ignored.
+pub(super) fn uncatch(number: c_int) {
+    if disposition(number).sa_sigaction != libc::SIG_IGN {
+        reset(number);
+    }
+}
+
 /// For a process that goes on when the command has ended: every signal has its default effect and comes through, but for
 /// those of a reader and of a terminal that go. Until then a hang-up is caught, so that at no instant it ends the process.
 pub(super) fn outlive() {
