@@ -88,7 +88,7 @@ for (const [title, args, message, hint] of [
   ['a value where no flag takes one', ['a', '--force=yes'], '--force takes no value', 'write --force alone'],
   ['a flag without its value', ['a', '--output'], '--output needs a value', 'write --output FILE'],
   ['a flag given twice', ['a', '--output', 'x', '-o', 'y'], '-o is given twice', undefined],
-  ['a wrong choice', ['a', '--store', 'flie'], '--store takes keychain or file', 'did you mean --store file?'],
+  ['a wrong choice', ['a', '--store', 'flie'], '--store takes keychain or file', 'did you mean --store=file?'],
   ['a word for a number', ['a', '--length', 'ten'], '--length takes a whole number from 1 to 9', undefined],
   ['a number out of range', ['a', '--length', '10'], '--length takes a whole number from 1 to 9', undefined],
   ['flags that contradict', ['a', '--json', '-l'], '--json and --long contradict each other', 'give one of them'],

@@ -90,4 +90,8 @@ test('the examples of the README do what they say', (t) => {
   t.regex(told, /^demo +demo\/\*\* +answered +1/m)
   t.regex(told, /^from demo.mjs/m)
   t.regex(told, /^demo +v1\.0\.0 +demo\/\*\* +disabled/m)
+
+  // One that has left can be enabled all the same, once.
+  shell('for n in $(seq 100); do se plugins ls | grep -q ^demo || break; done; se plugins enable demo')
+  shell('! se plugins enable demo')
 })

@@ -146,7 +146,7 @@ function check(flag: Flag, written: string, value: string): void {
     const meant = nearest(value, flag.choices)
     throw new UsageError(
       `${written} takes ${oneOf(flag.choices)}`,
-      meant === undefined ? undefined : `did you mean ${written} ${meant}?`,
+      meant === undefined ? undefined : `did you mean ${written}${written.startsWith('--') ? '=' : ' '}${meant}?`,
     )
   }
   if (flag.integer !== undefined) {

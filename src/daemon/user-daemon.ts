@@ -202,7 +202,11 @@ export class UserDaemon {
     }
     return {
       listPlugins: async () => (await current()).listPlugins(),
-      enablePlugin: async (name) => (await current()).enablePlugin(name),
+      enablePlugin: async (name) => {
+        await (await current()).enablePlugin(name)
+        // One that is not here does not note it by itself.
+        new PluginStates(this.#config.paths.pluginStateFile).setEnabled(name, true)
+      },
       disablePlugin: async (name) => (await current()).disablePlugin(name),
     }
   }

@@ -68,6 +68,8 @@ export class Registry {
    *   cannot be started stays disabled.
    */
   async setEnabled(name: string, enabled: boolean): Promise<void> {
+    // Of one that has left, only that it was disabled is remembered.
+    if (enabled && !this.#slots.some(({ plugin }) => plugin.name === name) && this.#disabled.delete(name)) return
     const slot = this.get(name)
     const { plugin } = slot
     if (!plugin.configurable) throw notConfigurable(name)
