@@ -323,12 +323,15 @@ export class YamuxSession {
     this.#resolveClosed(here ? undefined : reason)
   }
 
-  // What was written is sent, for as long as the peer takes it.
+  // What was written is sent, and what still comes is read and dropped until the peer leaves too, for a second at most: a socket
+  // that is closed with bytes in it is reset, and the peer may not see what was written.
   #leave(): void {
     const socket = this.#socket
     const late = setTimeout(() => socket.destroy(), 1_000)
     socket.once('close', () => clearTimeout(late))
-    socket.end(() => socket.destroy())
+    socket.once('end', () => socket.destroy())
+    socket.end()
+    socket.resume()
   }
 }
 
