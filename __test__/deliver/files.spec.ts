@@ -4,14 +4,17 @@ import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -262,12 +265,14 @@ linux('when the command ends its file goes, though what it started runs on', asy
   const { home, memory } = await setUp(t, { key: 'value' })
   const work = join(home.folder, 'work')
   execFileSync('mkfifo', [join(work, 'go')])
+  const go = openSync(join(work, 'go'), 'r+') // for both, so that it waits for nobody
+  t.teardown(() => closeSync(go))
   const late = '(read a < go; cat "$M" || cat /proc/self/fd/100; test -e "$P" || echo " gone") > late 2> errors &'
   const flags = ['--file', `P=se://key,path=${memory}/key`, '--file', 'M=se://key']
   t.is(await home.ok(['run', ...flags, '--', 'sh', '-c', `${late} cat "$P"`]), 'value')
   t.deepEqual(readdirSync(memory), [])
   // The file in memory is there as long as somebody has it, though its path, which names the command, leads nowhere.
-  writeFileSync(join(work, 'go'), '\n')
+  writeSync(go, '\n')
   await until('the last process writes', () => readFileSync(join(work, 'late'), 'utf8').endsWith('\n'))
   t.is(readFileSync(join(work, 'late'), 'utf8'), 'value gone\n')
 })

@@ -2,7 +2,17 @@
 // for the secrets.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { canUnshare, hasProgram } from '../helpers/programs.js'
@@ -428,38 +438,45 @@ linux('masked output that cannot be written is told, and is no success', async (
 })
 
 /** A masked command that has ended, and a reader of its standard error that reads only when it is told. */
-function withSlowReader(work: string): string[] {
+function withSlowReader(): string[] {
   const command = `'echo rea"dy" > /dev/tty; head -c 200000 /dev/zero >&2'`
-  const reader = `(trap "" INT TSTP HUP; read a < go; exec cat > /dev/null)`
-  execFileSync('mkfifo', ['-m', '600', join(work, 'go')])
+  const reader = `(trap "" INT TSTP HUP; echo > waits; read a < slow; exec cat > /dev/null)`
   return ['bash', '-c', `exec ${se} run --mask=always -e X=se://app/db -- sh -c ${command} 2> >${reader}`]
 }
 
 linux('when the command has ended, keys end or stop the wait for a slow reader', async (t) => {
   const work = join(home.folder, 'work')
-  const words = withSlowReader(work)
-  const tell = (): void => writeFileSync(join(work, 'go'), '\n')
+  execFileSync('mkfifo', [join(work, 'slow')])
+  const words = withSlowReader()
+  // Open for both, so that it waits for nobody.
+  const slow = openSync(join(work, 'slow'), 'r+')
+  t.teardown(() => closeSync(slow))
+  const readerWaits = async (): Promise<void> => {
+    await until('the reader waits', () => existsSync(join(work, 'waits')))
+    rmSync(join(work, 'waits'))
+  }
   const direct = new OnPty(words, env(), { cwd: work })
   t.teardown(() => stop(direct))
   await direct.expect(/ready\r\n/)
+  await readerWaits()
   await direct.lookUntil(({ signals }) => signals)
   direct.send('\x03')
   await untilGone(await direct.pid())
-  tell()
+  writeSync(slow, '\n')
   t.is(await direct.status(), 130)
 
   const bash = await shell(t)
   const before = await bash.look()
   bash.send(`${words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}; echo "sta""tus $?"\n`)
   await bash.expect(/ready\r\n/)
+  await readerWaits()
   await bash.lookUntil(({ signals, foreground }) => signals && foreground !== before.foreground)
   bash.send('\x1a')
   await bash.expect(/Stopped/)
   bash.send('fg\n')
   await bash.lookUntil(({ foreground }) => foreground !== before.foreground)
-  tell()
+  writeSync(slow, '\n')
   await bash.expect(/prompt> /)
-  rmSync(join(work, 'go'))
 })
 
 linux('Ctrl-D is a key like others where another program has put the terminal into line mode', async (t) => {
