@@ -134,6 +134,7 @@ mod tests {
     use std::fs::File;
     use std::io::{Read, Write};
     use std::os::fd::{AsRawFd, OwnedFd};
+    use std::os::unix::net::UnixStream;
     use std::thread;
 
     use super::*;
@@ -179,6 +180,23 @@ mod tests {
         assert_eq!(&shown, b"name: ");
         drop(to);
         work.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_is_held_comes_out_when_the_input_fails() {
+        let (input, mut to) = UnixStream::pair().unwrap();
+        let (mut from, output) = pipe();
+        let (set, _) = MaskSet::new(&[("a/b".into(), b"correct horse")]);
+        to.write_all(b"correct ").unwrap();
+        // A socket that is closed with bytes in it is reset.
+        (&input).write_all(b"unread").unwrap();
+        drop(to);
+        let error = redact_stream(input.as_raw_fd(), output.as_raw_fd(), Arc::new(set)).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidOption);
+        drop(output);
+        let mut shown = String::new();
+        from.read_to_string(&mut shown).unwrap();
+        assert_eq!(shown, "correct ");
     }
 
     #[test]

@@ -315,7 +315,8 @@ impl Pump {
             }
         }
         if self.masker.is_none() {
-            self.output.zeroize();
+            // What was written alone: the buffer is much larger than what is typed.
+            self.output.as_mut_slice().zeroize();
         }
         self.output.clear();
         self.written = 0;
