@@ -1,5 +1,6 @@
-// How fast a stream goes through the mask: `se redact` and `se run --mask=always` in a pipe, beside programs that mask the output of a command. Needs `npm
-// run build` and, for the peers, `npm install --prefix bench` before; varlock wants Node 22, which npm brings for Linux on x64.
+// How fast a stream goes through the mask: `se redact` and `se run --mask=always` in a pipe, beside programs that mask the
+// output of a command. Needs `npm run build` and, for the peers, `npm install --prefix bench` before; varlock wants Node 22,
+// which npm brings for Linux on x64.
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -34,11 +34,11 @@ export function timeProcesses(contenders, { env, rounds = 31 }) {
   const time = (contender, count) => {
     const startedAt = process.hrtime.bigint()
     start(contender, count, 'ignore')
-    return Number(process.hrtime.bigint() - startedAt) / 1e6 / count
+    return Number(process.hrtime.bigint() - startedAt) / 1e6
   }
   const shellMs = median(Array.from({ length: 9 }, () => time({ command: ':', args: [] }, 1)))
   // Of some in a row, which are faster than the first.
-  const each = (contender, count) => (time(contender, count) * count - shellMs) / count
+  const each = (contender, count) => (time(contender, count) - shellMs) / count
   const counts = contenders.map((contender) => {
     const stdout = start(contender, 1, ['ignore', 'pipe', 'pipe']).toString()
     contender.check?.(stdout)
