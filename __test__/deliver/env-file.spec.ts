@@ -12,7 +12,7 @@ function record(text: string): Record<string, string> {
 
 /** Whether some version of Node misreads the file, though nothing is wrong with it. */
 function misread(text: string): boolean {
-  return /^\uFEFF|\n +#|= +\r?\n|(^|\n) *#[^\n]*=[^\n]*$/.test(text)
+  return /^\uFEFF|\n +(#|\r?\n)|= +\r?\n|(^|\n) *#[^\n]*=[^\n]*$/.test(text)
 }
 
 const valid: Record<string, [text: string, variables: Record<string, string>]> = {
@@ -55,6 +55,10 @@ test('names of Object.prototype are names', (t) => {
 
 test('comments may be indented and hold =, and a value may be spaces only', (t) => {
   t.deepEqual(record('# c\n  # c=d\nA= \nB=1\n# c=d'), { A: '', B: '1' })
+})
+
+test('a line may hold spaces only', (t) => {
+  t.deepEqual(record('A=1\n  \nB=2\n \r\n'), { A: '1', B: '2' })
 })
 
 test('a byte order mark does not count', (t) => {

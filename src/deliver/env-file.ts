@@ -1,6 +1,7 @@
 // Env files, read strictly: what `util.parseEnv` would pass over, cut off or misread is an error here, with its line. On
-// a file without errors both say the same, but for what versions of Node misread: Node 20 an indented comment, Node 22
-// and 24 a name that only spaces follow, all a comment with `=` that ends the file. Lines of groups are ours alone.
+// a file without errors both say the same, but for what versions of Node misread: Node 20 an indented comment or a line
+// of spaces, Node 22 and 24 a name that only spaces follow, all a comment with `=` that ends the file. Lines of groups
+// are ours alone.
 import { isUtf8 } from 'node:buffer'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { createError, type SecretsError } from '../errors/secrets-error.js'
