@@ -14,7 +14,7 @@ wanted=(cc:gcc)
 if [ "${1:-}" = --tests ] && [ "$(uname -s)" = Linux ]; then
   wanted+=(dbus-daemon:dbus gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools age:age tmux:tmux vi:vim-tiny less:less
     python3:python3 strace:strace zsh:zsh fish:fish man:man-db c++:g++ curl:curl setpriv:util-linux flock:util-linux
-    systemd-analyze:systemd ps:procps mount:mount docker:docker-cli direnv:direnv ssh-agent:openssh-client openssl:openssl)
+    systemd-analyze:systemd ps:procps mount:mount docker:docker-cli dockerd:docker.io busybox:busybox-static direnv:direnv ssh-agent:openssh-client openssl:openssl)
 fi
 missing=()
 for pair in "${wanted[@]:+${wanted[@]}}"; do
@@ -26,8 +26,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   if has apt-get && "${as_root[@]:+${as_root[@]}}" true 2>/dev/null; then
     say "Installing ${missing[*]}"
     "${as_root[@]:+${as_root[@]}}" apt-get update -qq
-    # Debian 12 has Docker's command in one package with its daemon.
+    # Debian 12 has Docker's command and BuildKit in one package with its daemon.
     apt-cache show docker-cli >/dev/null 2>&1 || missing=("${missing[@]/#docker-cli/docker.io}")
+    if [[ " ${missing[*]} " = *" docker.io "* ]] && apt-cache show docker-buildx >/dev/null 2>&1; then missing+=(docker-buildx); fi
     "${as_root[@]:+${as_root[@]}}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
     fail "these system packages are missing: ${missing[*]}" "install them with your package manager, then run this again"
