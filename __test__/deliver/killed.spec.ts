@@ -5,6 +5,8 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Canary, canaryInFiles, canaryInMemory } from '../helpers/canary.js'
+import { startDaemon } from '../helpers/daemon.js'
+import { checkLauncher, launcher } from '../helpers/launcher.js'
 import { canBecomeAnother } from '../helpers/programs.js'
 import { OnPty, processOf, untilGone } from '../helpers/pty.js'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
@@ -24,7 +26,10 @@ const TALKER = [
 /** What takes root's own rights: one that is only the same user sees nothing of a process that cannot be dumped. */
 const WITHOUT_RIGHTS = ['setpriv', '--bounding-set=-all', '--inh-caps=-all']
 
-test.before(checkBundle)
+test.before(() => {
+  checkBundle()
+  checkLauncher()
+})
 
 async function setUp(t: ExecutionContext): Promise<{ home: Home; canary: Canary }> {
   const home = await createFileHome((fn) => t.teardown(fn))
@@ -39,9 +44,9 @@ function start(
   home: Home,
   flags: readonly string[],
   command: readonly string[],
-  front: readonly string[] = [],
+  { front = [], program = [process.execPath, cli] }: { front?: readonly string[]; program?: readonly string[] } = {},
 ): OnPty {
-  const argv = [...front, process.execPath, cli, 'run', ...flags, '-e', 'X=se://key', '--', ...command]
+  const argv = [...front, ...program, 'run', ...flags, '-e', 'X=se://key', '--', ...command]
   const started = new OnPty(argv, home.env, { cwd: join(home.folder, 'work') })
   t.teardown(() => started.child.kill('SIGKILL'))
   return started
@@ -67,10 +72,10 @@ function childOf(pid: number): number | undefined {
   }
 }
 
-/** The processes that have to do with a folder: they work in it, or have it in their arguments. */
-function processesOf(folder: string): string[] {
+/** The processes that have to do with a home: they work in its folder, or have it in their arguments. */
+function processesOf({ folder }: Home, except = 0): string[] {
   return readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name) || name === String(process.pid)) return false
+    if (!/^\d+$/.test(name) || [process.pid, except].includes(Number(name))) return false
     try {
       const place = readlinkSync(`/proc/${name}/cwd`)
       return place.startsWith(folder) || readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(folder)
@@ -80,40 +85,82 @@ function processesOf(folder: string): string[] {
   })
 }
 
-for (const [who, flags] of [
-  ['parent', ['--mask', `--file=P=se://key,path=${FILE}`]],
-  ['monitor', ['--mask']],
-  ['command', ['--mask']],
-] as const) {
+const FOLDERS = ['/tmp', '/dev/shm']
+
+/** Every place where a value must not be left: the home, and what came to the folders that all share. */
+function placesOf(home: Home): (canary: Canary) => string[] {
+  const shared = (): string[] => FOLDERS.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  const before = new Set(shared())
+  return (canary) => [
+    ...canaryInFiles(canary, home.folder),
+    ...shared()
+      .filter((path) => !before.has(path) && basename(path).startsWith('se-'))
+      .flatMap((path) => inPath(canary, path)),
+  ]
+}
+
+/** Which process is killed, with which flags, and within how many milliseconds of its start. */
+const killed: readonly (readonly [who: string, flags: readonly string[], within: number])[] = [
+  // It has to start and resolve first: in JavaScript, and natively through a daemon.
+  ['parent', ['--mask', `--file=P=se://key,path=${FILE}`], 700],
+  ['native parent', ['--mask', `--file=P=se://key,path=${FILE}`], 50],
+  ['native program', [], 20],
+  ['monitor', ['--mask'], 60],
+  ['command', ['--mask'], 60],
+]
+for (const [who, flags, within] of killed) {
   linux(`a SIGKILL of the ${who} at any instant leaves no value in any folder, and no process`, async (t) => {
     const { home, canary } = await setUp(t)
-    const shared = (): string[] =>
-      ['/tmp', '/dev/shm'].flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    const before = new Set(shared())
+    const isNative = who.startsWith('native')
+    const daemon = isNative ? await startDaemon(t, { home }) : undefined
+    const left = placesOf(home)
+    const rounds = isNative ? 12 : 6
     let killedWhileItRan = 0
-    for (let round = 0; round < 6; round++) {
-      const started = start(t, home, flags, TALKER)
-      const parent = await started.pid()
-      let target = parent
-      if (who !== 'parent') target = await until('the monitor', () => childOf(parent))
+    for (let round = 0; round < rounds; round++) {
+      const started = start(t, home, flags, TALKER, isNative ? { program: [launcher] } : {})
+      const first = await started.pid()
+      let target = first
+      if (who === 'monitor' || who === 'command') target = await until('the monitor', () => childOf(first))
       if (who === 'command') target = await until('the command', () => childOf(target))
       // From the first instant of it on, and every other time while it writes.
-      if (round % 2 === 1) await started.expect(/\[se:\/\/key\]/)
-      // The parent has to start and resolve first.
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * (who === 'parent' ? 700 : 60)))
-      if (started.shown.includes('[se://key]')) killedWhileItRan++
+      if (round % 2 === 1) await started.expect(flags.length > 0 ? /\[se:\/\/key\]/ : /ready/)
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * within))
+      if (round % 2 === 1 || /ready/.test(started.shown)) killedWhileItRan++
       process.kill(target, 'SIGKILL')
       t.is(await started.status(), 137)
-      t.is(canary.foundIn(started.shown), undefined)
-      await until('every process goes', () => processesOf(home.folder).length === 0)
-      t.deepEqual(canaryInFiles(canary, home.folder), [])
-      const added = shared().filter((path) => !before.has(path) && basename(path).startsWith('se-'))
-      for (const path of added) t.deepEqual(inPath(canary, path), [])
+      // Without a mask the terminal shows what the command writes.
+      if (flags.length > 0) t.is(canary.foundIn(started.shown), undefined)
+      await until('every process goes', () => processesOf(home, daemon?.pid).length === 0)
+      t.deepEqual(left(canary), [])
       t.false(readdirSync('/dev/shm').includes(basename(FILE)))
     }
-    t.log(`${killedWhileItRan} of 6 while it wrote`)
+    t.log(`${killedWhileItRan} of ${rounds} while it wrote`)
   })
 }
+
+asRoot(
+  'a SIGKILL of who pumps on after the command, at any instant, leaves no value anywhere, and no process',
+  async (t) => {
+    const { home, canary } = await setUp(t)
+    const left = placesOf(home)
+    const errors = join(home.folder, 'work/errors')
+    const front = ['bash', '-c', 'exec "$@" 2> >(trap "" HUP; exec cat > errors 2>&1)', 'bash']
+    // Who writes on does not mind a hang-up, and ends when nobody reads.
+    const script = '(trap "" HUP; while echo "late $X" >&2; do :; done) & echo "ready end"; read a'
+    for (let round = 0; round < 6; round++) {
+      const started = start(t, home, ['--mask=always'], ['bash', '-c', script], { front })
+      await started.expect(/ready end/)
+      started.send('\n')
+      t.is(await started.status(), 0)
+      const pump = await until('somebody pumps on', () => processesOf(home).map(Number).find(isOurs))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 60))
+      process.kill(pump, 'SIGKILL')
+      await until('every process goes', () => processesOf(home).length === 0)
+      t.deepEqual(left(canary), [])
+      t.regex(readFileSync(errors, 'utf8'), /^(late \[se:\/\/key\]\n){10,}/)
+    }
+  },
+)
 
 asRoot('the monitor holds no value, and it, the parent and who pumps on show nothing to the same user', async (t) => {
   const { home, canary } = await setUp(t)
@@ -121,7 +168,7 @@ asRoot('the monitor holds no value, and it, the parent and who pumps on show not
   // Standard error is a pipe, and somebody who does not mind a hang-up writes there in the end.
   const front = [...WITHOUT_RIGHTS, 'bash', '-c', 'exec "$@" 2> >(trap "" HUP; exec cat > errors 2>&1)', 'bash']
   const script = '(trap "" HUP; echo "ready $$ $PPID end"; read a < go; echo "late $X" >&2) & read a'
-  const started = start(t, home, ['--mask=always'], ['bash', '-c', script], front)
+  const started = start(t, home, ['--mask=always'], ['bash', '-c', script], { front })
   const [, command, monitor] = (await started.expect(/ready (\d+) (\d+) end/)).map(Number) as [number, number, number]
   const parent = processOf(monitor)?.parent as number
   t.deepEqual(canaryInMemory(canary, monitor), [])
@@ -136,15 +183,13 @@ asRoot('the monitor holds no value, and it, the parent and who pumps on show not
   t.true(showsItself(command))
   started.send('\n')
   t.is(await started.status(), 0)
-  const whoPumps = (): number => Number(processesOf(home.folder).find((pid) => isOurs(Number(pid))))
-  await until('somebody pumps on', () => whoPumps() > 0)
-  const pump = whoPumps()
+  const pump = await until('somebody pumps on', () => processesOf(home).map(Number).find(isOurs))
   t.deepEqual(canaryInMemory(canary, pump, 'dumped'), [])
   t.is(canary.foundIn(readFileSync(`/proc/${pump}/environ`)), undefined)
   t.false(showsItself(pump))
   writeFileSync(join(home.folder, 'work/go'), '\n')
   await untilGone(pump)
-  await until('every process goes', () => processesOf(home.folder).length === 0)
+  await until('every process goes', () => processesOf(home).length === 0)
   t.is(readFileSync(join(home.folder, 'work/errors'), 'utf8'), 'late [se://key]\n')
 })
 
@@ -154,7 +199,13 @@ function showsItself(pid: number): boolean {
 }
 
 /** Whether a process runs the launcher, which stays as a parent. */
-const isOurs = (pid: number): boolean => basename(readlinkSync(`/proc/${pid}/exe`)).startsWith('se.')
+function isOurs(pid: number): boolean {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).startsWith('se.')
+  } catch {
+    return false // it has gone
+  }
+}
 
 /** Other tests make and remove folders meanwhile. */
 function inPath(canary: Canary, path: string): string[] {
