@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url'
 import { fromBinary, fromJsonString } from '@bufbuild/protobuf'
 import { GetSecretsResponseSchema } from '../dist/gen/resolver/v1/resolver_pb.js'
 import { startLoad } from './lib/load.mjs'
+import { median } from './lib/median.mjs'
 import { requestFor } from './lib/raw-caller.mjs'
-import { median } from './lib/rounds.mjs'
 
 const CONTENDERS = ['echo', 'connect', 'ours']
 const GOALS = { connect: 5, echo: 0.8 }

@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { median } from './lib/processes.mjs'
+import { median } from './lib/median.mjs'
 import { RawCaller, requestFor } from './lib/raw-caller.mjs'
 
 const script = fileURLToPath(new URL('../scripts/with-keyring.sh', import.meta.url))

@@ -7,7 +7,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { install } from './lib/installed.mjs'
-import { median } from './lib/rounds.mjs'
+import { median } from './lib/median.mjs'
 
 const PTY_BYTES = 16 << 20
 const PIPE_BYTES = 128 << 20

@@ -208,8 +208,11 @@ function pickEachFrom(group: string, result: PatternResult, options: ResolveOpti
   return answers
 }
 
-// Ids are not secret: the one that was meant may be named.
-async function withHint(
+/**
+ * The error with a hint, where it is that an id was not found: one that is like it, or how to store it. Ids are not secret.
+ * @param pattern - What was asked for; only an id gets a hint.
+ */
+export async function withHint(
   error: SecretsError,
   pattern: string | undefined,
   engine: Engine,

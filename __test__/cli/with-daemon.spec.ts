@@ -178,6 +178,17 @@ onUnix('explain tells of both the same, and who says it', async (t) => {
   t.regex(table, /^PLUGIN +PATTERN +OUTCOME +ANSWERS +TIME\ndocker-pass +\*\* +answered +1 +[\d.]+ ms\n/)
   t.regex(table, /^clock +clock\/\*\* +not asked: no overlap +- +-$/m)
   t.true(table.endsWith(`se://shared/a is shared/a of docker-pass, says the daemon at ${socket}\n`))
+  for (const flags of [[], ['--no-daemon']]) {
+    t.regex(await home.ok(['explain', 'shared/aa', ...flags]), /\nhint: did you mean se:\/\/shared\/a\?\n$/)
+  }
+})
+
+onUnix('se lock says so where nothing keeps the file shut', async (t) => {
+  const { home } = await startDaemon(t)
+  t.regex(
+    (await home.se(['lock'])).stderr,
+    /^The daemon has forgotten all values\.\nIt opens \S+store\.age again, which /,
+  )
 })
 
 onUnix('what is disabled in the daemon is disabled without it', async (t) => {

@@ -133,9 +133,17 @@ for (const [title, before, added] of [
   test(`a plugin is added to ${title}, and removing it leaves what was there`, async (t) => {
     const after = await withTable(before, 'two', { command: ['/bin/two', 'a"b'], pattern: 'two/**' }, 'c')
     t.is(after, before + added)
-    t.is((await withoutTable(after, 'two', 'c')).trimEnd(), before.trimEnd())
+    t.is(await withoutTable(after, 'two', 'c'), before === '# x' ? '# x\n' : before)
   })
 }
+
+test('the empty line above a removed plugin goes, unless what stands below would lose its own', async (t) => {
+  const [a = '', b = '', c = ''] = ['a', 'b', 'c'].map((name) => `[plugins.${name}]\ncommand = "/x"\n`)
+  t.is(await withoutTable(`${a}\n${b}\n${c}`, 'b', 'c'), `${a}\n${c}`)
+  t.is(await withoutTable(`${a}\n${b}${c}`, 'b', 'c'), `${a}\n${c}`)
+  t.is(await withoutTable(`${a}\n${b}# c\n${c}`, 'b', 'c'), `${a}\n# c\n${c}`)
+  t.is(await withoutTable(`${a}\n${b}`, 'a', 'c'), b)
+})
 
 test('a plugin whose name has dots is written in quotes', async (t) => {
   const after = await withTable('', 'a.b', { command: ['/x'], protocol: 'lines' }, 'c')
@@ -146,7 +154,7 @@ test('a plugin whose name has dots is written in quotes', async (t) => {
 test('a plugin is removed with the tables below it, and comments of the next table stay', async (t) => {
   t.is(
     await withoutTable(tables.replaceAll("'''", "'").replace("'\n[daemon]\n'", "'d'"), 'vault', 'c'),
-    '# the store\nstore = "file"\n\n\n# idle\n[daemon]\nidle_exit_seconds = 60\n',
+    '# the store\nstore = "file"\n\n# idle\n[daemon]\nidle_exit_seconds = 60\n',
   )
 })
 

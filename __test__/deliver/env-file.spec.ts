@@ -217,5 +217,6 @@ test('reading names the file and the line, and what keeps it from being read', (
   t.regex(readEnvFile(path).problems[0]?.message ?? '', /not UTF-8/)
   t.regex(readEnvFile(folder).problems[0]?.message ?? '', /it is a folder/)
   t.regex(readEnvFile(join(folder, 'none')).problems[0]?.message ?? '', /there is no such file/)
+  t.regex(readEnvFile(join(folder, 'none')).problems[0]?.hint ?? '', /folder that se is started in/)
   t.regex(readEnvFile(join(path, 'below')).problems[0]?.message ?? '', /there is no such file/)
 })

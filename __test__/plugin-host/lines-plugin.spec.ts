@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { PluginConfig } from '../../src/config/tables.js'
 import { parsePattern } from '../../src/pattern.js'
@@ -108,10 +109,19 @@ test('a program that prints too much is ended', async (t) => {
   await t.throwsAsync(ask(plugin), { code: 'SE_LIMIT_EXCEEDED', message: /printed more than 64 MiB/ })
 })
 
-test('a program that cannot be started is unavailable', async (t) => {
+test('a program that cannot be started is unavailable, and is so until it can', async (t) => {
   const host = createTestHost((fn) => t.teardown(fn))
-  const plugin = linesPlugin(pluginConfig(['/nowhere/program'], { protocol: 'lines' }), host)
+  const program = join(host.folder, 'program')
+  const plugin = linesPlugin(pluginConfig([program], { protocol: 'lines' }), host)
+  t.like(plugin.state?.(), { status: 'running' })
   await t.throwsAsync(ask(plugin), { code: 'SE_PLUGIN_UNAVAILABLE', message: /there is no such program$/ })
+  t.deepEqual(plugin.state?.(), {
+    status: 'crashed',
+    message: 'its program cannot be started: there is no such program; is tried for each request',
+  })
+  writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 })
+  t.deepEqual(await ask(plugin), [])
+  t.like(plugin.state?.(), { status: 'running' })
 })
 
 test('when nobody waits any more, the program and all that it started is killed', async (t) => {

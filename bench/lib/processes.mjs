@@ -3,13 +3,7 @@
 //
 // A shell starts them, as it does for people: Node takes two milliseconds for that, more the larger it has grown.
 import { spawnSync } from 'node:child_process'
-
-/** The median of numbers. */
-export function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
+import { median } from './median.mjs'
 
 /** What one measurement lasts. The shell's own start is taken off. */
 const LEAST_MS = 100

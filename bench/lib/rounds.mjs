@@ -1,13 +1,7 @@
 // Times work within this process: every contender once a round, in turn, the order reversed every other round, so that a
 // noisy machine is noisy to all. Before that, all must give equal results.
 import { deepStrictEqual } from 'node:assert/strict'
-
-/** The median of numbers. */
-export function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
+import { median } from './median.mjs'
 
 /** Work that is shorter is repeated to fill this many nanoseconds, as a clock and a cold cache would weigh too much. */
 const LEAST_NS = 5e6

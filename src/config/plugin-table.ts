@@ -52,22 +52,31 @@ export async function withoutTable(old: string, name: string, file: string): Pro
   let inside = false
   // What stands between its last key and the next table may well belong to that one.
   let loose: string[] = []
+  const leave = (next: string): void => {
+    // One of the empty lines around a table goes with it.
+    if (!isEmpty(kept.at(-1) ?? '') || !isEmpty(loose[0] ?? next)) kept.push(...loose)
+    else if (loose.length > 0) kept.push(...loose.slice(1))
+    else kept.pop()
+  }
   const { parse } = await import('smol-toml')
   for (const line of old.split(/(?<=\n)/)) {
     const path = headerPath(line, parse)
     if (path !== undefined) {
-      inside = path[0] === 'plugins' && path[1] === name
-      if (!inside) kept.push(...loose)
+      const isRemoved = path[0] === 'plugins' && path[1] === name
+      if (inside && !isRemoved) leave(line)
       loose = []
+      inside = isRemoved
     }
     if (!inside) kept.push(line)
     else if (/^\s*(#.*)?$/.test(line.trimEnd())) loose.push(line)
     else loose = []
   }
-  kept.push(...loose)
+  if (inside) leave('')
   const text = kept.join('')
   return checked(text, { ...before, plugins: others }, file, `remove ${header(name)}`)
 }
+
+const isEmpty = (line: string): boolean => line.trim() === ''
 
 async function checked(text: string, expected: ParsedFile, file: string, what: string): Promise<string> {
   const after = await parseFile(text, file).catch(() => undefined)

@@ -177,24 +177,25 @@ export function readEnvFile(path: string): ReadEnvFile {
       closeSync(fd)
     }
   } catch (error) {
-    return { variables: [], groups: [], problems: [problem(reason(error as NodeJS.ErrnoException))] }
+    return { variables: [], groups: [], problems: [problem(...reason(error as NodeJS.ErrnoException))] }
   }
   if (!isUtf8(bytes)) return { variables: [], groups: [], problems: [problem('the file is not UTF-8 text')] }
   const { variables, groups, faults } = parseEnvFile(bytes.toString())
   return { variables, groups, problems: faults.map(({ message, hint, line }) => problem(message, hint, line)) }
 }
 
-function reason({ code }: NodeJS.ErrnoException): string {
+/** Why a file cannot be read, and what to do about it. */
+function reason({ code }: NodeJS.ErrnoException): [message: string, hint?: string] {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return 'there is no such file'
+      return ['there is no such file', 'a path that does not begin with / counts from the folder that se is started in']
     case 'EACCES':
     case 'EPERM':
-      return 'the file may not be read'
+      return ['the file may not be read', 'look at its owner and mode']
     case 'EISDIR':
-      return 'it is a folder'
+      return ['it is a folder', 'name a file in it']
     default:
-      return `the file cannot be read (${code ?? 'unknown error'})`
+      return [`the file cannot be read (${code ?? 'unknown error'})`]
   }
 }

@@ -3,7 +3,7 @@
  * prints one line of JSON a secret.
  */
 import type { PluginConfig } from '../config/tables.js'
-import { makePlugin, type PluginContext } from '../engine/plugin.js'
+import { makePlugin, type PluginContext, type PluginState } from '../engine/plugin.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
 import { native } from '../native/load.js'
 import { unwrap } from '../native/outcome.js'
@@ -42,11 +42,23 @@ export function linesPlugin(config: PluginConfig, options: Pick<HostOptions, 'lo
   const turns = new Turns(AT_ONCE)
   const running = new Set<Child>()
   let enabled = !options.states.disabled().includes(name)
+  // Why the last start failed, if it did.
+  let notStarted: string | undefined
 
+  const start = async (): Promise<Child> => {
+    try {
+      const child = await startChild({ command: config.command, env: pluginEnvironment(config.env), session: false })
+      notStarted = undefined
+      return child
+    } catch (error) {
+      notStarted = (error as Error).message
+      throw error
+    }
+  }
   const ask = async (patterns: readonly Pattern[], context: PluginContext): Promise<Secret[]> => {
     const leave = await turns.take(context.signal)
     try {
-      return await keepAlive.during(() => run(config, log, running, patterns, context))
+      return await keepAlive.during(() => run(config.name, start, log, running, patterns, context))
     } finally {
       leave()
     }
@@ -71,10 +83,11 @@ export function linesPlugin(config: PluginConfig, options: Pick<HostOptions, 'lo
     ...plugin,
     config,
     start() {},
-    state: () =>
-      enabled
-        ? ({ status: 'running', message: 'starts for each request' } as const)
-        : ({ status: 'stopped', message: 'is disabled' } as const),
+    state(): PluginState {
+      if (!enabled) return { status: 'stopped', message: 'is disabled' }
+      if (notStarted !== undefined) return { status: 'crashed', message: `${notStarted}; is tried for each request` }
+      return { status: 'running', message: 'starts for each request' }
+    },
     async setEnabled(wanted: boolean) {
       options.states.setEnabled(name, wanted)
       enabled = wanted
@@ -84,14 +97,15 @@ export function linesPlugin(config: PluginConfig, options: Pick<HostOptions, 'lo
 
 /** One process, from its start to its end. */
 async function run(
-  config: PluginConfig,
+  plugin: string,
+  start: () => Promise<Child>,
   log: PluginLog,
   running: Set<Child>,
   patterns: readonly Pattern[],
   { signal, requester }: PluginContext,
 ): Promise<Secret[]> {
   signal.throwIfAborted()
-  const child = await startChild({ command: config.command, env: pluginEnvironment(config.env), session: false })
+  const child = await start()
   running.add(child)
   const kill = (): void => child.signal('SIGKILL')
   signal.addEventListener('abort', kill)
@@ -105,15 +119,15 @@ async function run(
     const [exit] = await Promise.all([child.exited, printed.read(child)])
     signal.throwIfAborted()
     // It was ended for that.
-    if (printed.isTooMuch) throw tooMuch(config.name)
+    if (printed.isTooMuch) throw tooMuch(plugin)
     if (printed.isHeld) {
-      throw failure('SE_PLUGIN_FAILURE', 'what its program started outlives it, and holds its output', config.name, {})
+      throw failure('SE_PLUGIN_FAILURE', 'what its program started outlives it, and holds its output', plugin, {})
     }
     if (exit.code !== 0) {
       log.note(describeExit(exit))
-      throw failure('SE_PLUGIN_FAILURE', `its program ${describeExit(exit)}`, config.name, { status: exit.code })
+      throw failure('SE_PLUGIN_FAILURE', `its program ${describeExit(exit)}`, plugin, { status: exit.code })
     }
-    const secrets = secretsOf(printed.bytes, config.name)
+    const secrets = secretsOf(printed.bytes, plugin)
     return patterns.length > 1 ? onceEach(secrets) : secrets
   } finally {
     signal.removeEventListener('abort', kill)

@@ -192,19 +192,24 @@ fn folder_of(path: &Path) -> &Path {
 
 /// The error for a file that cannot be read or written.
 pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
-    let (code, reason) = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            (Code::AccessDenied, "permission denied".to_owned())
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let (code, reason, hint) = match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => {
+            (Code::AccessDenied, "permission denied".to_owned(), Some("name a place that you may write to"))
         }
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            (Code::InvalidOption, "no such file or folder".to_owned())
+        NotFound | NotADirectory => {
+            (Code::InvalidOption, "no such file or folder".to_owned(), Some("make the folder first, or name another one"))
         }
-        io::ErrorKind::IsADirectory => (Code::InvalidOption, "it is a folder".to_owned()),
-        _ => (Code::OutputFailure, reason(&error)),
+        IsADirectory => (Code::InvalidOption, "it is a folder".to_owned(), Some("name a file in it")),
+        _ => (Code::OutputFailure, reason(&error), None),
     };
-    Error::new(code, format!("{} cannot be {what}: {reason}", path.display()))
+    let told = Error::new(code, format!("{} cannot be {what}: {reason}", path.display()))
         .with_detail("path", path.display())
-        .with_source(error)
+        .with_source(error);
+    match hint {
+        Some(hint) if what != "read" => told.with_hint(hint),
+        _ => told,
+    }
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -385,6 +390,7 @@ mod tests {
             let error = write_file(&path, b"x").unwrap_err();
             assert_eq!(error.code(), Code::InvalidOption);
             assert!(error.to_string().contains(text) && error.to_string().contains("se-output-"), "{error}");
+            assert!(error.hint().is_some());
         }
     }
 

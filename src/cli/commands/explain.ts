@@ -1,5 +1,5 @@
 /** `se explain`: which plugins were asked for a reference, what came of it, and which answer wins. Shows no value. */
-import type { Explanation, PluginOutcome } from '../../engine/engine.js'
+import type { Engine, ExplainOptions, Explanation, PluginOutcome } from '../../engine/engine.js'
 import type { Command } from '../command.js'
 import { jsonFlag, NO_DAEMON_FLAG, QUOTE_PATTERN } from '../flags.js'
 
@@ -42,12 +42,20 @@ export const command: Command = {
     const { openCliEngine } = await import('../open-engine.js')
     const { engine, timeoutMs } = await openCliEngine(context)
     const policy = POLICIES.find((name) => name === flags.value('policy'))
-    const explanation = await engine.explain(pattern, { policy, timeoutMs }).finally(() => engine.close())
+    const explanation = await explain(engine, pattern, { policy, timeoutMs }).finally(() => engine.close())
     const where = 'address' in engine ? `the daemon at ${engine.address}` : 'this process'
     if (flags.has('json')) stdout.write(`${JSON.stringify(json(explanation, where))}\n`)
     else stdout.write(await text(explanation, where))
     return 0
   },
+}
+
+/** The explanation, with the hint that `se get` would give. */
+async function explain(engine: Engine, pattern: string, options: ExplainOptions): Promise<Explanation> {
+  const { withHint } = await import('../../resolve.js')
+  const explanation = await engine.explain(pattern, options)
+  const problem = explanation.problem && (await withHint(explanation.problem, pattern, engine, options))
+  return { ...explanation, problem }
 }
 
 /** What is asked for. A text that is no pattern is refused as a part of the reference that it would be in. */

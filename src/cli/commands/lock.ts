@@ -17,7 +17,10 @@ export const command: Command = {
     const { reachDaemon } = await import('../reach-daemon.js')
     const { client, timeoutMs } = await reachDaemon(env)
     await client.lock({ timeoutMs })
-    stderr.write('The daemon has forgotten its passphrase and all values.\n')
+    const { storeKind, storeLocation, storeLocked } = await client.describe({ timeoutMs })
+    stderr.write(`The daemon has forgotten ${storeLocked === true ? 'its passphrase and ' : ''}all values.\n`)
+    if (storeKind === 'keychain') stderr.write('The keychain is as it was: the system locks it.\n')
+    if (storeLocked === false) stderr.write(`It opens ${storeLocation} again, which needs no passphrase.\n`)
     return 0
   },
 }

@@ -25,6 +25,6 @@ export const command: Command = {
   storeless: true,
   async run() {
     const { UsageError } = await import('../usage-error.js')
-    throw new UsageError('say what is to be set up', 'se setup docker')
+    throw new UsageError('say what is to be set up', 'se setup docker, or se setup native')
   },
 }
