@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { readConfig } from '../../src/config/config.js'
 import { parseEnvFile } from '../../src/deliver/env-file.js'
 import { configFile, type Daemon, homeAddress, type LogLine, startDaemon } from '../helpers/daemon.js'
 import { startHanging } from '../helpers/fake-daemon.js'
@@ -467,6 +468,73 @@ unix('any env file is read alike', async (t) => {
     { numRuns: process.platform === 'linux' ? 300 : 0 },
   )
   t.log(`${right} files, ${wrong} that are none`)
+})
+
+// Lines of config.toml, right and wrong, and what only one of two readers of TOML may take.
+const configLines = [
+  ...['', '# c', 'store = "file"', 'timeout_ms = 5000', 'timeout_ms = 0', 'timeout_ms = +1_0', 'timeout_ms = 0x1F'],
+  ...['timeout_ms = 1.0', '"timeout_ms" = 7', "identity = 'k'", 'identity = """\nk"""', 'passphrase_file = "\\u00e9"'],
+  ...[
+    'passphrase_file = "\\e"',
+    'other = 1',
+    '[plugins]',
+    '[plugins.a]',
+    '[plugins.b]',
+    '[[plugins.a]]',
+    '[plugins.a.env]',
+  ],
+  ...['[plugins."a.b"]', "[plugins.'']", 'a.command = "/x"', 'command = "/x"', 'command = ["/x", ""]', 'command = []'],
+  ...[
+    'command = [\n"x", # c\n]',
+    'args = ["\\t"]',
+    'pattern = "a/**"',
+    'pattern = "a//b"',
+    'protocol = "lines"',
+    'A = "1"',
+  ],
+  ...[
+    '[daemon]',
+    '[daemon.x]',
+    'addresses = ["@a"]',
+    'allowed_uids = [0, 1]',
+    'allowed_uids = [-1]',
+    'priority = ["a"]',
+  ],
+  ...[
+    'idle_exit_seconds = 9',
+    'idle_exit_seconds = 1979-05-27',
+    'priority = ["a" "b"]',
+    '\t',
+    'x',
+    '\r',
+    '"',
+    "'''",
+    '\x7f',
+  ],
+]
+
+unix('what the launcher takes of a config.toml, JavaScript takes, too', async (t) => {
+  const { home } = await begin(t)
+  const folder = join(home.folder, 'random')
+  const file = join(folder, 'se-native/config.toml')
+  mkdirSync(join(folder, 'se-native'), { recursive: true, mode: 0o700 })
+  const env = { ...home.env, PATH: pathWithoutNode(home), XDG_CONFIG_HOME: folder, SE_STORE: 'file' }
+  let [taken, left] = [0, 0]
+  const text = fc.array(fc.constantFrom(...configLines), { maxLength: 6 }).map((lines) => lines.join('\n'))
+  await fc.assert(
+    fc.asyncProperty(text, async (text) => {
+      writeFileSync(file, text, { mode: 0o600 })
+      const ended = await home.se(['get', 'app/db', '--reveal'], { env, program: [launcher] })
+      if (ended.status !== 0) {
+        left++
+        return t.regex(ended.stderr, /Node\.js cannot be started/, JSON.stringify(text))
+      }
+      taken++
+      await t.notThrowsAsync(readConfig(env), JSON.stringify(text))
+    }),
+    { numRuns: process.platform === 'linux' ? 300 : 0 },
+  )
+  t.log(`${taken} taken, ${left} left to it`)
 })
 
 // As `env`, then where the launcher becomes the command itself, and where Node comes in between.
