@@ -146,7 +146,7 @@ asRoot(
     const errors = join(home.folder, 'work/errors')
     const front = ['bash', '-c', 'exec "$@" 2> >(trap "" HUP; exec cat > errors 2>&1)', 'bash']
     // Who writes on does not mind a hang-up, and ends when nobody reads.
-    const script = '(trap "" HUP; while echo "late $X" >&2; do :; done) & echo "ready end"; read a'
+    const script = '(trap "" HUP; echo "ready end"; while echo "late $X" >&2; do :; done) & read a'
     for (let round = 0; round < 6; round++) {
       const started = start(t, home, ['--mask=always'], ['bash', '-c', script], { front })
       await started.expect(/ready end/)
