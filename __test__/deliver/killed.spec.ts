@@ -193,6 +193,20 @@ asRoot('the monitor holds no value, and it, the parent and who pumps on show not
   t.is(readFileSync(join(home.folder, 'work/errors'), 'utf8'), 'late [se://key]\n')
 })
 
+asRoot('of what is typed, such as a passphrase, nothing stays in the processes that pass it on', async (t) => {
+  const { home } = await setUp(t)
+  const typed = Canary.random()
+  const script = 'stty -echo; echo "ready $$ $PPID end"; read -r line; echo "got it"; read -r a'
+  const started = start(t, home, ['--mask'], ['bash', '-c', script])
+  const [, command, monitor] = (await started.expect(/ready (\d+) (\d+) end/)).map(Number) as [number, number, number]
+  started.send(`${typed.text}\n`)
+  await started.expect(/got it/)
+  for (const pid of [await started.pid(), monitor]) t.deepEqual(canaryInMemory(typed, pid), [])
+  t.not(canaryInMemory(typed, command).length, 0)
+  started.send('\n')
+  t.is(await started.status(), 0)
+})
+
 /** Whether another process of the same user may look into a process. */
 function showsItself(pid: number): boolean {
   return spawnSync('setpriv', [...WITHOUT_RIGHTS.slice(1), 'cat', `/proc/${pid}/environ`]).status === 0
