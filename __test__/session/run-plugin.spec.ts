@@ -101,6 +101,36 @@ test('a plugin dials, registers, answers, and ends when it is told to', async (t
   await t.notThrowsAsync(running)
 })
 
+// By itself: the signal is for every plugin of this process.
+test.serial(
+  'a plugin that is told to end reads what the engine still sends, so that the engine sees no reset',
+  async (t) => {
+    const socket = join(folderOf(t), 's')
+    const server = createHttpServer()
+    const accepted = new Promise<{ session: PluginSession; connection: Socket }>((resolve, reject) => {
+      server.on('upgrade', (_, connection: Socket, head) => {
+        connection.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n')
+        acceptSession(connection, { head }).then((session) => resolve({ session, connection }), reject)
+      })
+    })
+    server.listen(socket)
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const running = runPlugin(plugin, { socket })
+    const { session, connection } = await accepted
+    await session.health()
+    // The engine goes on sending pings until it sees the end.
+    const pings = Buffer.alloc(1200, Buffer.from('000200010000000000000000', 'hex'))
+    const send = (): void => {
+      if (connection.writable) connection.write(pings, () => setImmediate(send))
+    }
+    send()
+    process.emit('SIGTERM', 'SIGTERM')
+    await t.notThrowsAsync(running)
+    t.is((await session.closed)?.cause, undefined)
+  },
+)
+
 test('a plugin that is told its name registers with it', async (t) => {
   const { socket, next } = await engineAt(t)
   const running = runPlugin(plugin, { socket, name: 'theirs' })

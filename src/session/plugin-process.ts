@@ -80,6 +80,8 @@ async function serve(connection: EngineConnection, engine: LocalEngine, plugin: 
     if (ending === undefined) throw error
   } finally {
     session.close()
+    // To destroy the socket before would cut off what the engine has not read.
+    await session.left
     for (const signal of SIGNALS) process.off(signal, end)
   }
 }

@@ -46,6 +46,8 @@ const LINGER_MS = 10_000
 export class YamuxSession {
   /** Resolves when the session has ended: with the reason, or nothing when it was closed here. Never rejects. */
   readonly closed: Promise<SecretsError | undefined>
+  /** Resolves when the connection is closed, too: a second after `closed` at most. Never rejects. */
+  readonly left: Promise<void>
 
   readonly #socket: Duplex
   readonly #options: YamuxOptions
@@ -81,6 +83,10 @@ export class YamuxSession {
     this.#nextId = side === 'client' ? 1 : 2
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
+    })
+    this.left = new Promise((resolve) => {
+      if (socket.closed) resolve()
+      else socket.once('close', () => resolve())
     })
     this.#onControlSent = () => {
       this.#controlBytes -= HEADER_BYTES
