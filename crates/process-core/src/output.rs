@@ -197,9 +197,11 @@ pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
         PermissionDenied | ReadOnlyFilesystem => {
             (Code::AccessDenied, "permission denied".to_owned(), Some("name a place that you may write to"))
         }
-        NotFound | NotADirectory => {
-            (Code::InvalidOption, "no such file or folder".to_owned(), Some("make the folder first, or name another one"))
-        }
+        NotFound | NotADirectory => (
+            Code::InvalidOption,
+            "no such file or folder".to_owned(),
+            Some("make the folder first, or name another one"),
+        ),
         IsADirectory => (Code::InvalidOption, "it is a folder".to_owned(), Some("name a file in it")),
         _ => (Code::OutputFailure, reason(&error), None),
     };

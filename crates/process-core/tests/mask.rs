@@ -57,6 +57,48 @@ fn the_forms_that_tools_write_are_found() {
     assert!(table.len() > 200);
 }
 
+/// Lines of this length, as tools end them.
+fn in_lines(text: &str, width: usize, end: &str) -> String {
+    text.as_bytes().chunks(width).map(|line| format!("{}{end}", std::str::from_utf8(line).unwrap())).collect()
+}
+
+#[test]
+fn a_value_is_found_in_lines_of_base64_wherever_it_stands() {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    for length in [8, 38, 47, 64] {
+        let value: Vec<u8> = (0..length).map(|at| b'0' + (at * 37 % 71) as u8).collect();
+        let values = [("x".to_owned(), &value[..])];
+        let set = Arc::new(MaskSet::new(&values).0);
+        for before in 0..120 {
+            for after in [0, 1, 2, 90] {
+                let whole = [vec![b'u'; before], value.clone(), vec![b'v'; after]].concat();
+                // The digits that depend on the value alone.
+                let digits = BASE64_STANDARD.encode(&whole);
+                let own = digits[(before * 8).div_ceil(6)..(before + length) * 8 / 6].to_owned();
+                for (width, end) in [(76, "\n"), (64, "\n"), (76, "\r\n"), (64, "\r\n")] {
+                    let mut masker = Masker::new(Arc::clone(&set));
+                    let text = in_lines(&digits, width, end);
+                    let out = (push(&mut masker, &text) + &finish(&mut masker)).replace(end, "");
+                    let leak = own.as_bytes().windows(8).find(|eight| out.as_bytes().windows(8).any(|o| o == *eight));
+                    assert!(leak.is_none(), "{length} behind {before} in lines of {width}: {out}");
+                    assert!(out.contains("[se://x]"), "{length} behind {before} in lines of {width}: {out}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_is_found_in_lines_of_hexadecimal_digits() {
+    let value: Vec<u8> = (0..100).map(|at| b'0' + (at * 37 % 71) as u8).collect();
+    let lower: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+    for digits in [lower.clone(), lower.to_uppercase()] {
+        for end in ["\n", "\r\n"] {
+            assert_eq!(masked(&[("x", &value)], &in_lines(&digits, 60, end)), format!("[se://x]{end}"));
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_a_value_is_never_held_back() {
     let mut masker = masker(&[("x", b"correct horse")]);
