@@ -233,6 +233,10 @@ unix('where a stream fails, redact says what JavaScript says', async (t) => {
   await home.ok(['set', 'app/key'], { stdin: 'correct horse' })
   for (const [script, expected] of [
     ['echo correct horse | "$@" > /dev/full', /^1se: standard output cannot be written: no space left on device\n$/],
+    [
+      'echo correct horse > in; (ulimit -f 0; "$@" < in > out)',
+      /^1se: standard output cannot be written: file too large\n$/,
+    ],
     ['"$@" < /', /^2se: the input cannot be read\n$/],
     ['yes correct horse | "$@" | head -c 14; echo "${PIPESTATUS[1]}"', /^0\[se:\/\/app\/key\]0\n$/],
   ] as const) {
@@ -530,11 +534,13 @@ unix('what the launcher takes of a config.toml, JavaScript takes, too', async (t
         return t.regex(ended.stderr, /Node\.js cannot be started/, JSON.stringify(text))
       }
       taken++
+      t.is(ended.stdout.toString(), 'hunter2')
       await t.notThrowsAsync(readConfig(env), JSON.stringify(text))
     }),
     { numRuns: process.platform === 'linux' ? 300 : 0 },
   )
   t.log(`${taken} taken, ${left} left to it`)
+  if (process.platform === 'linux') t.true(taken > 10)
 })
 
 // As `env`, then where the launcher becomes the command itself, and where Node comes in between.

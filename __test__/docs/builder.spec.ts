@@ -60,10 +60,19 @@ for (const [where, line, id, secret] of [
     t.is(canary.foundIn(docker('history', '--no-trunc', image)), undefined)
     if (builder.data !== undefined) t.deepEqual(canaryInFiles(canary, builder.data), [])
     t.is(canary.foundIn(built.stdout + built.stderr), undefined)
-    // Without the secret, or with another one, the step does not end well.
+    // With another secret the step fails, which shows what it is given.
     await shop.home.ok(['set', id, '--force'], { stdin: 'another' })
     const another = await shop.type(line.replace(' .', ' --no-cache .'), builder.env)
     t.not(another.status, 0)
+    t.true(another.stderr.includes(`sha256sum < /run/secrets/${secret}`), another.stderr)
+    // An image that has it shows that it would have been found.
+    writeFileSync(join(shop.work, 'busybox'), canary.bytes)
+    writeFileSync(join(shop.work, 'Dockerfile'), `FROM scratch\nLABEL ${label} leak=${canary.text}\nCOPY busybox /\n`)
+    t.is((await shop.type('docker build --tag se-native-leak .', builder.env)).status, 0)
+    t.truthy(canary.foundIn(docker('save', 'se-native-leak')))
+    t.truthy(canary.foundIn(docker('history', '--no-trunc', 'se-native-leak')))
+    if (builder.data !== undefined) t.not(canaryInFiles(canary, builder.data).length, 0)
+    docker('image', 'rm', '--force', 'se-native-leak')
     docker('image', 'rm', image)
   })
 }

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hasProgram } from './programs.js'
+import { canUnshare, hasProgram } from './programs.js'
 
 /** Where `docker build` works. */
 export interface Builder {
@@ -15,31 +15,33 @@ export interface Builder {
   readonly data?: string
 }
 
+const NAMESPACES = ['--net', '--mount', '--pid', '--mount-proc', '--fork', '--kill-child']
+
 /** Whether a builder can be had here. Where `SE_REQUIRE` is set, as in CI, it must be. */
 export function hasBuilder(): boolean {
   if (!hasProgram('docker') || !hasProgram('busybox')) return false
-  if (process.getuid?.() === 0) return hasProgram('dockerd')
-  return process.env['SE_REQUIRE'] !== undefined || spawnSync('docker', ['info']).status === 0
+  const isRoot = process.getuid?.() === 0
+  if (isRoot && !hasProgram('dockerd')) return false
+  const runs = isRoot ? canUnshare(...NAMESPACES) : spawnSync('docker', ['info']).status === 0
+  const has = runs && findDocker() !== undefined
+  if (!has && process.env['SE_REQUIRE'] !== undefined) {
+    throw new Error('a docker that builds with secrets is required: install docker.io, or buildx beside docker')
+  }
+  return has
 }
 
 /** The command: the first of the PATH may lack buildx, and then has no `--secret`. */
-function findDocker(): string {
+function findDocker(): string | undefined {
   const { stdout } = spawnSync('which', ['-a', 'docker'], { encoding: 'utf8' })
-  const can = (docker: string): boolean => {
-    const help = spawnSync(docker, ['build', '--help'], {
-      encoding: 'utf8',
-      env: { ...process.env, DOCKER_BUILDKIT: '1' },
-    })
-    return help.stdout.includes('--secret')
-  }
-  const found = stdout.split('\n').find((docker) => docker !== '' && can(docker))
-  if (found === undefined) throw new Error('no docker here can build with secrets: install docker.io, or buildx')
-  return found
+  const env = { ...process.env, DOCKER_BUILDKIT: '1' }
+  const can = (docker: string): boolean =>
+    spawnSync(docker, ['build', '--help'], { encoding: 'utf8', env }).stdout.includes('--secret')
+  return stdout.split('\n').find((docker) => docker !== '' && can(docker))
 }
 
 /** Starts a daemon where this user is root, in namespaces of its own: they end with it, and with them all that it started. */
 export async function startBuilder(remove: (fn: () => unknown) => void): Promise<Builder> {
-  const docker = findDocker()
+  const docker = findDocker() ?? 'docker'
   const buildKit = { DOCKER_BUILDKIT: '1', BUILDKIT_PROGRESS: 'plain' }
   if (process.getuid?.() !== 0) return { docker, env: buildKit }
   const folder = mkdtempSync(join(tmpdir(), 'se-docker-'))
@@ -56,11 +58,14 @@ export async function startBuilder(remove: (fn: () => unknown) => void): Promise
     `unix://${at('s')}`,
   ]
   flags.push('--config-file', at('daemon.json'), '--storage-driver', 'vfs', '--iptables=false', '--ip6tables=false')
-  const own = ['--net', '--mount', '--pid', '--mount-proc', '--fork', '--kill-child']
-  // It would keep a key of its own in /etc/docker.
-  const script = 'if [ -d /etc/docker ]; then mount -t tmpfs none /etc/docker; fi; exec dockerd "$@"'
+  // What it keeps in /etc/docker and in /run stays with it.
+  const script = `mkdir ${at('own')}; mount -t tmpfs none ${at('own')}; mkdir ${at('own/up')} ${at('own/work')}
+mount -t overlay none -o lowerdir=/etc,upperdir=${at('own/up')},workdir=${at('own/work')} /etc
+mount -t tmpfs none /run; exec dockerd "$@"`
   const log = openSync(at('log'), 'w')
-  const daemon = spawn('unshare', [...own, 'sh', '-ec', script, 'sh', ...flags], { stdio: ['ignore', log, log] })
+  // It ends with this process, whatever ends that.
+  const words = ['--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, 'sh', '-ec', script, 'sh', ...flags]
+  const daemon = spawn('setpriv', words, { stdio: ['ignore', log, log] })
   const ended = new Promise<void>((resolve) => daemon.once('exit', () => resolve()))
   remove(async () => {
     daemon.kill('SIGKILL')

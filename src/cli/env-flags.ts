@@ -83,7 +83,9 @@ function problemOf(name: string, reference: string): { message: string; hint: st
     return { message: 'NAME=REF is wanted', hint: 'such as -e TOKEN=se://github/token' }
   }
   if (!reference.startsWith('se://')) {
-    return { message: 'REF begins with se://', hint: 'a plain value goes before the command: NAME=value se run -- …' }
+    const plain = 'a plain value goes before the command: NAME=value se run -- …'
+    const hint = /^\s*se:/i.test(reference) ? 'in small letters, with two slashes and nothing before it' : plain
+    return { message: 'REF begins with se://', hint }
   }
   return /^SE_.*PASSPHRASE/.test(name)
     ? { message: 'SE_*PASSPHRASE* variables cannot be set', hint: 'they never reach a command' }

@@ -66,7 +66,7 @@ export function parseFileFlag(text: string): ParsedFileFlag {
     }
   }
   if (mode !== undefined && !/^0?[46][0246]{2}$/.test(mode)) {
-    wrong('mode= is no mode of a secret', 'three octal digits, such as 0400 or 0440: read by its owner, never executed')
+    wrong('mode= is no mode of a secret', 'octal digits, such as 0400 or 0440: read by its owner, never executed')
   }
   if (owner !== undefined && !/^[^\s:,]+(:[^\s:,]+)?$/.test(owner)) {
     wrong('owner= is no owner', 'USER or USER:GROUP, each a name or a number')

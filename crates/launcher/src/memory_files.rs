@@ -8,6 +8,7 @@ pub(crate) struct MemoryFiles(#[cfg(target_os = "linux")] Vec<process_core::Memo
 impl MemoryFiles {
     /// Puts a value into a file, and answers with its path in this process.
     pub(crate) fn add(&mut self, value: &[u8]) -> Option<String> {
+        let _quiet = crate::output::Quiet::begin();
         let access = process_core::Access::new(0o400, None).ok()?;
         let file = process_core::MemoryFile::create(value, access).ok()?;
         let path = file.path(std::process::id());

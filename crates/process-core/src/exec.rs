@@ -146,11 +146,20 @@ fn search<T>(command: &[u8], environment: &Environment, mut attempt: impl FnMut(
         }
         Some((place, error)) => {
             let place = String::from_utf8_lossy(&place).into_owned();
-            let reason = if Path::new(&place).is_dir() { "it is a folder".to_owned() } else { reason(&error) };
-            Error::new(Code::CommandNotExecutable, format!("{place} cannot be executed: {reason}"))
+            let (reason, hint) = if Path::new(&place).is_dir() {
+                ("it is a folder".to_owned(), Some("name a program in it"))
+            } else {
+                let hint = "chmod +x makes a program of it; or name its interpreter before it";
+                (reason(&error), (error.raw_os_error() == Some(libc::EACCES)).then_some(hint))
+            };
+            let told = Error::new(Code::CommandNotExecutable, format!("{place} cannot be executed: {reason}"))
                 .with_detail("command", name)
                 .with_detail("path", place)
-                .with_source(error)
+                .with_source(error);
+            match hint {
+                Some(hint) => told.with_hint(hint),
+                None => told,
+            }
         }
     })
 }
@@ -167,6 +176,9 @@ fn reason(error: &io::Error) -> String {
 
 fn not_found(name: &str, command: &[u8]) -> Error {
     let error = Error::new(Code::CommandNotFound, format!("command not found: {name}")).with_detail("command", name);
+    if matches!(command, b"auto" | b"always" | b"never") {
+        return error.with_hint(format!("did you mean --mask={name}?"));
+    }
     if !command.contains(&b'/') {
         return error.with_hint("commands are looked up on the PATH that the command itself will have");
     }
@@ -318,6 +330,7 @@ mod tests {
         assert_eq!(error.to_string(), "command not found: no-such-command");
         assert_eq!(failed(&[], "/bin").code(), Code::InvalidOption);
         assert_eq!(failed(&[""], "/bin").code(), Code::CommandNotFound);
+        assert_eq!(failed(&["always"], "/bin").hint(), Some("did you mean --mask=always?"));
     }
 
     #[test]
@@ -331,6 +344,7 @@ mod tests {
         let error = failed(&["passwd"], "/no/such/folder:/etc");
         assert_eq!(error.code(), Code::CommandNotExecutable);
         assert_eq!(error.to_string(), "/etc/passwd cannot be executed: permission denied");
+        assert!(error.hint().is_some_and(|hint| hint.contains("chmod +x")));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn prompt(text: &str, confirm: Option<&str>) -> Result<SecretBytes> {
         }
         terminal.say("The two are not the same.\n");
     }
-    Err(Error::new(Code::PromptDismissed, "the two entries were never the same"))
+    Err(Error::new(Code::PromptDismissed, "the two entries were never the same").with_hint("try again, or pipe it in"))
 }
 
 fn dismissed() -> Error {

@@ -58,7 +58,9 @@ impl Plan {
     pub fn to_descriptor(&self) -> Result<OwnedFd> {
         let parts = self.encode();
         carrier::filled(&parts).map_err(|error| {
-            Error::new(Code::Internal, "the plan for the command cannot be handed over").with_source(error)
+            let reason = crate::output::reason(&error);
+            Error::new(Code::Internal, format!("the plan for the command cannot be handed over: {reason}"))
+                .with_source(error)
         })
     }
 
