@@ -109,6 +109,10 @@ async function useFile({ flags, env, stderr }: Context): Promise<number> {
   const isPlaced = asked.path !== undefined || asked.identity !== undefined
   await writeConfig(config.file, { store: 'file', ...(isPlaced ? { storePath: path, identity } : {}) })
   stderr.write(`Secrets are kept in ${path}, ${protection}. Written to ${config.file}.\n`)
+  const variables = isPlaced ? [] : ['SE_STORE_PATH', 'SE_IDENTITY'].filter((name) => (env[name] ?? '') !== '')
+  if (variables.length > 0) {
+    printHint(stderr, `${variables.join(' and ')} say where, which is not written: --path FILE writes it`)
+  }
   const before =
     config.store?.value ??
     (await probeKeychain(config)
