@@ -636,6 +636,19 @@ linux('a gigabyte goes through without a growth of memory, masked', async (t) =>
   t.regex(last.toString('latin1'), /\d+ \[se:\/\/app\/db\]\n$/)
 })
 
+linux('a value that less writes over the right edge of the screen is masked', async (t) => {
+  const file = join(home.folder, 'work', 'wide')
+  writeFileSync(file, `${'x'.repeat(30)}${SECRET} ends here\n`)
+  for (const flag of ['', '-R']) {
+    const less = onTerminal(t, ['--mask'], ['sh', '-c', `less ${flag} "$0"`, file], { columns: 40 })
+    const [shown] = await less.expect(/^[^]*ends here/)
+    t.regex(shown, /x\[se:\/\/app\/db\]/)
+    t.notRegex(shown, /terminal|91c4/)
+    less.send('q')
+    t.is(await less.status(), 0)
+  }
+})
+
 // It takes half a minute: this is a pty behind a pty, and each moves some 64 MB/s at best.
 linux('a gigabyte goes through a terminal without a growth of memory, masked', async (t) => {
   const started = onTerminal(

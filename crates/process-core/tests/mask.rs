@@ -147,6 +147,18 @@ fn colours_inside_a_value_stay_behind_its_label() {
 }
 
 #[test]
+fn a_value_that_a_pager_writes_over_the_right_edge_is_found() {
+    let value = "correct hörse";
+    for edge in (1..value.len()).filter(|edge| value.is_char_boundary(*edge)) {
+        for jump in [" \x08", "\x1b[m \x08", " \x1b[7m\x08\x1b[m"] {
+            let text = format!("a {}{jump}{}.", &value[..edge], &value[edge..]);
+            let out = masked(&[("x", value.as_bytes())], &text);
+            assert!(out.starts_with("a [se://x]") && out.ends_with('.') && !out.contains('\x08'), "{out:?}");
+        }
+    }
+}
+
+#[test]
 fn a_window_title_is_text() {
     assert_eq!(masked(&[("x", b"correct horse")], "\x1b]0;correct horse\x07"), "\x1b]0;[se://x]\x07");
 }

@@ -10,6 +10,10 @@ use super::wiped::Wiped;
 
 /// Values up to this length are looked for in every form, longer ones only as they are, in JSON and in base64.
 pub(super) const MAX_FULL_BYTES: usize = 64 << 10;
+/// Values up to this length are looked for over the right edge of the screen: it takes a form for each place in them.
+const MAX_EDGE_BYTES: usize = 64;
+/// What `less` writes at the edge, so that the cursor goes to the next line.
+const EDGE: &[u8] = b" \x08";
 /// Longer forms are looked for in pieces of this length, so that no more than that is ever held back.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -31,6 +35,19 @@ pub(super) fn each_form(value: &[u8], see: &mut dyn FnMut(&[u8])) {
         }
     }
     each_line(value, &mut |line| forms.add(|form| form.extend(line)));
+    over_edge(trimmed.unwrap_or(value), &mut forms);
+}
+
+/// A short value that a pager writes over the right edge of the screen: the edge is behind any of its letters.
+fn over_edge(value: &[u8], forms: &mut Forms<'_>) {
+    let is_inside = |byte: &u8| byte & 0xc0 == 0x80;
+    for edge in (1..value.len()).filter(|at| value.len() <= MAX_EDGE_BYTES && !is_inside(&value[*at])) {
+        forms.add(|form| {
+            form.extend(&value[..edge]);
+            form.extend(EDGE);
+            form.extend(&value[edge..]);
+        });
+    }
 }
 
 /// The lines of a value that has several. In a value of one line, such as JSON, line ends may be written as `\n`.
