@@ -1,12 +1,14 @@
 // What a command does when its outputs cannot be written: a reader that has gone, a disk that is full.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { hasProgram } from '../helpers/programs.js'
 import { checkBundle, cli, createHome, type Ended, type Home } from '../helpers/se.js'
 
 const linux = process.platform === 'linux' ? test : test.skip
+const traced = hasProgram('strace') ? test : test.skip
 
 test.before(checkBundle)
 
@@ -99,3 +101,26 @@ linux('get --output writes to what a link leads to, and the link stays', async (
   const full = await withOutputs(home, ['get', 'a', '-o', path('stdout')], { stdout: openSync('/dev/full', 'w') })
   t.is(full.stderr, 'se: standard output cannot be written: no space left on device\n')
 })
+
+// crates/process-core/tests/output_killed.rs does so at every call.
+for (const [at, old, left, call = at] of [
+  ['fsync', undefined, []],
+  ['linkat', undefined, []],
+  ['fsync', 'old', [/^key$/]],
+  ['linkat', 'old', [/^key$/]],
+  ['the rename', 'old', [/^key$/, /^key\.[0-9a-f]{16}\.tmp$/], '?rename,?renameat,?renameat2'],
+] as const) {
+  const what = old === undefined ? 'makes' : 'replaces'
+  traced(`get --output that ${what} a file and is killed at ${at} leaves it as it was, and no part`, async (t) => {
+    const home = await homeWith(t, 'a')
+    const work = join(home.folder, 'work')
+    if (old !== undefined) writeFileSync(join(work, 'key'), old)
+    const kill = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `inject=${call}:signal=KILL`]
+    const { status } = await home.se(['get', 'a', '--output', 'key'], { program: [...kill, process.execPath, cli] })
+    t.is(status, 'SIGKILL')
+    const names = readdirSync(work).sort()
+    t.is(names.length, left.length, names.join(' '))
+    for (const [index, name] of names.entries()) t.regex(name, left[index] as RegExp)
+    if (old !== undefined) t.is(readFileSync(join(work, 'key'), 'utf8'), old)
+  })
+}

@@ -1,10 +1,15 @@
 //! Values that go out: to a descriptor, or to a file that only its owner reads.
 
+mod replace;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use keychain_core::{Code, Error, Result};
+
+#[cfg(target_os = "linux")]
+pub(crate) use replace::link_unnamed;
 
 /// Writes all bytes to one of this process's descriptors, waiting where it is full. When the reader has gone, the rest
 /// is dropped. A descriptor that cannot be written to → `OutputFailure`.
@@ -109,7 +114,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         Ok(Target::Special(path)) => {
             OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes))
         }
-        Ok(Target::File(path)) => replace(&path, bytes),
+        Ok(Target::File(path)) => replace::replace(&path, bytes),
         Err(error) => Err(error),
     };
     result.map_err(|error| file_error("written", path, error))
@@ -214,23 +219,6 @@ pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path);
-    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    let mut temporary = name.to_owned();
-    temporary.push(format!(".{}.tmp", random_name()?));
-    let temporary = folder.join(temporary);
-    let result = create_private(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if result.is_err() {
-        // Nothing more can be done about a file that cannot be removed.
-        let _ = fs::remove_file(&temporary);
-        return result;
-    }
-    sync_folder(folder)
-}
-
 /// Creates a file that nobody else can read. Fails where there is one.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -238,17 +226,6 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Windows has no such call, and needs none: a rename there is written through the journal.
-#[cfg(windows)]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Sixteen random hexadecimal digits.

@@ -12,6 +12,8 @@ use super::Access;
 use super::place::{Place, taken};
 use super::record::{Identity, Record, overwrite, remove};
 use super::watcher::{Program, start_watcher};
+#[cfg(target_os = "linux")]
+use crate::output::link_unnamed;
 use crate::output::reason;
 
 /// A file with a secret in it, at a path that the command knows. Prints without its value.
@@ -131,13 +133,8 @@ fn make(place: &Place, file: &PathFile, note: impl FnOnce(Identity) -> io::Resul
     made.write_all(file.value.as_bytes())?;
     file.access.give(&made)?;
     note(Identity::of(&made.metadata()?))?;
-    let link = std::ffi::CString::new(format!("/proc/self/fd/{}", made.as_raw_fd()))?;
-    let (folder, name) = (place.folder.as_raw_fd(), place.name.as_ptr());
-    // SAFETY: two texts that end in NUL, and an open descriptor.
-    match unsafe { libc::linkat(libc::AT_FDCWD, link.as_ptr(), folder, name, libc::AT_SYMLINK_FOLLOW) } {
-        0 => Ok(made),
-        _ => Err(io::Error::last_os_error()),
-    }
+    link_unnamed(&made, place.folder.as_raw_fd(), &place.name)?;
+    Ok(made)
 }
 
 /// Makes the file: empty at first, and for nobody to open. A kill between that and the note leaves it so.
