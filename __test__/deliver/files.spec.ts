@@ -200,6 +200,7 @@ linux('everything that is wrong with files is in one report, and nothing is star
     'I=se://none',
     'J=se://not//valid',
     'K=se://key,owner=no-such-user',
+    `L=se://key,path=${memory}/${'a'.repeat(256)}`,
     'SE_PASSPHRASE=se://key',
     `O_FILE=se://key`,
   ]
@@ -221,6 +222,7 @@ linux('everything that is wrong with files is in one report, and nothing is star
     /^se: C: \/dev\/shm\/.*\/mine is there already$/,
     /^se: D: everybody may replace files in \/dev\/shm\/se-files-\w+$/,
     /^se: K: there is no user no-such-user$/,
+    /^se: L: \/dev\/shm\/.*\/a{256} cannot be written: file name too long$/,
     /^se: V: no secret is found for se:\/\/none$/,
     /^se: I: no secret is found for se:\/\/none$/,
     /^se: J: /,
@@ -233,6 +235,7 @@ linux('everything that is wrong with files is in one report, and nothing is star
     )
   t.false(ended.stderr.includes('canary-3a77'))
   t.deepEqual(readdirSync(memory), ['mine'])
+  t.false(existsSync(join(home.folder, 'run/se-native/files')))
   t.is(readFileSync(join(memory, 'mine'), 'utf8'), 'mine')
 })
 

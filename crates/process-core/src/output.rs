@@ -197,7 +197,7 @@ fn folder_of(path: &Path) -> &Path {
 
 /// The error for a file that cannot be read or written.
 pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
-    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    use io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
     let (code, reason, hint) = match error.kind() {
         PermissionDenied | ReadOnlyFilesystem => {
             (Code::AccessDenied, "permission denied".to_owned(), Some("name a place that you may write to"))
@@ -208,6 +208,8 @@ pub(crate) fn file_error(what: &str, path: &Path, error: io::Error) -> Error {
             Some("make the folder first, or name another one"),
         ),
         IsADirectory => (Code::InvalidOption, "it is a folder".to_owned(), Some("name a file in it")),
+        // Too long; on Windows also what a name may not hold.
+        InvalidFilename => (Code::InvalidOption, reason(&error), Some("give another path")),
         _ => (Code::OutputFailure, reason(&error), None),
     };
     let told = Error::new(code, format!("{} cannot be {what}: {reason}", path.display()))
@@ -364,8 +366,11 @@ mod tests {
     #[test]
     fn a_wrong_path_is_an_error_that_names_it() {
         let folder = Folder::new();
-        for (path, text) in [(folder.0.clone(), "it is a folder"), (folder.0.join("no/key"), "no such file or folder")]
-        {
+        for (path, text) in [
+            (folder.0.clone(), "it is a folder"),
+            (folder.0.join("no/key"), "no such file or folder"),
+            (folder.0.join("a".repeat(256)), "file name too long"),
+        ] {
             let error = write_file(&path, b"x").unwrap_err();
             assert_eq!(error.code(), Code::InvalidOption);
             assert!(error.to_string().contains(text) && error.to_string().contains("se-output-"), "{error}");

@@ -177,6 +177,42 @@ fn a_folder_that_is_not_there_or_where_others_may_replace_files_is_refused() {
 }
 
 #[test]
+fn a_path_that_is_too_long_is_refused_before_there_is_a_record() {
+    let folders = Folders::new();
+    let name = folders.path(&"a".repeat(256));
+    let in_a_folder = folders.path(&format!("{}/key", "a".repeat(256)));
+    // Each name is short enough, and so is the path of the folder.
+    let mut whole = folders.path("x");
+    while whole.as_os_str().len() < 4090 {
+        whole = whole.join("b".repeat(200.min(4090 - whole.as_os_str().len())));
+    }
+    fs::create_dir_all(&whole).unwrap();
+    for path in [name, in_a_folder, whole.join("c".repeat(20))] {
+        let all = PathFile::problems(&path, &Access::new(0o400, None).unwrap());
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].code(), all[0].hint()), (Code::InvalidOption, Some("give another path")));
+        assert!(all[0].to_string().ends_with(": file name too long"), "{}", all[0]);
+        assert_eq!(folders.place(&[file(path, b"value")]).unwrap_err().code(), Code::InvalidOption);
+    }
+    assert_eq!(folders.records(), 0);
+    assert_eq!(problems(&folders.path(&"a".repeat(255))), []);
+}
+
+#[test]
+fn a_record_of_what_cannot_be_there_goes() {
+    let folders = Folders::new();
+    let mut killed = folders.holder("key");
+    send(killed.watcher(), libc::SIGKILL);
+    killed.kill();
+    let record = fs::read_dir(folders.records.path()).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, format!("{text}1 2 3 4 {}\n", folders.path(&"a".repeat(256)).display())).unwrap();
+    sweep(folders.records.path()).unwrap();
+    assert!(!folders.path("key").exists());
+    assert_eq!(folders.records(), 0);
+}
+
+#[test]
 fn what_another_file_took_the_place_of_stays() {
     let folders = Folders::new();
     let path = folders.path("key");

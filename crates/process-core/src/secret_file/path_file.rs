@@ -27,8 +27,9 @@ pub struct PathFile {
 }
 
 impl PathFile {
-    /// All that keeps a file from being put there, as far as that can be known before: no folder, or none in memory →
-    /// `InvalidOption`; others may replace files in it → `LaxMode`; not permitted → `AccessDenied`; taken → `Exists`.
+    /// All that keeps a file from being put there, as far as that can be known before: no folder, none in memory, or a
+    /// path that is too long → `InvalidOption`; others may replace files in it → `LaxMode`; not permitted →
+    /// `AccessDenied`; taken → `Exists`.
     pub fn problems(path: &Path, access: &Access) -> Vec<Error> {
         Place::open(path).map_or_else(|error| vec![error], |place| place.problems(path, access))
     }

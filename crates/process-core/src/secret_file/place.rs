@@ -61,8 +61,13 @@ impl Place {
             let text = format!("{shown} cannot be written to: {}", reason(&error));
             wrong(Code::AccessDenied, text, elsewhere());
         }
-        if self.is_taken() {
-            wrong(Code::Exists, format!("{} is there already", path.display()), ANOTHER.into());
+        match self.look(path) {
+            Ok(()) => problems.push(taken(path)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+                problems.push(file_error("written", path, error));
+            }
+            // Nothing is there. What else is wrong with the folder is told above.
+            Err(_) => {}
         }
         problems
     }
@@ -75,11 +80,15 @@ impl Place {
         }
     }
 
-    fn is_taken(&self) -> bool {
+    /// Fails where nothing is there: in this folder, or at the path, which may be too long though the name is not.
+    fn look(&self, path: &Path) -> io::Result<()> {
         let mut facts = std::mem::MaybeUninit::<libc::stat>::uninit();
         let (folder, name) = (self.folder.as_raw_fd(), self.name.as_ptr());
         // SAFETY: an open descriptor, a text that ends in NUL, and room for what is written.
-        unsafe { libc::fstatat(folder, name, facts.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW) == 0 }
+        match unsafe { libc::fstatat(folder, name, facts.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW) } {
+            0 => Ok(()),
+            _ => std::fs::symlink_metadata(path).map(drop),
+        }
     }
 }
 
@@ -96,9 +105,6 @@ fn who_may_replace_files(folder: &Metadata) -> Option<&'static str> {
     }
 }
 
-/// What to do about a path that is taken.
-const ANOTHER: &str = "a secret never replaces a file: remove it, or give another path";
-
 #[cfg(target_os = "linux")]
 const O_PATH: libc::c_int = libc::O_PATH;
 #[cfg(not(target_os = "linux"))]
@@ -107,7 +113,7 @@ const O_PATH: libc::c_int = 0;
 /// The error for a path that is taken.
 pub(super) fn taken(path: &Path) -> Error {
     Error::new(Code::Exists, format!("{} is there already", path.display()))
-        .with_hint(ANOTHER)
+        .with_hint("a secret never replaces a file: remove it, or give another path")
         .with_detail("path", path.display())
 }
 
