@@ -1,6 +1,6 @@
 // `se edit`: what the editor gets and leaves, and what is left when something comes between.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { checkBundle, cli, createFileHome, type Home } from '../helpers/se.js'
@@ -53,6 +53,73 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
   }
 }
 
+/** Waits until something is so. What is waited for tells nobody when it comes. */
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (const end = Date.now() + 60_000; !isSo(); ) {
+    if (Date.now() > end) throw new Error(`it did not come: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** What is noted for who removes files after a crash. */
+const records = (home: Home): string[] => readdirSync(join(home.folder, 'run/se-native/files'))
+
+/** Saves as editors do, with a backup beside, says where, and stays until the file goes. */
+const EDITOR_THAT_STAYS =
+  'cp "$1" "$1~"; mkdir "${1%/*}/undo"; cp "$1" "${1%/*}/undo/1"; ' +
+  'echo new >"$1.new"; mv "$1.new" "$1"; echo "$1"; while [ -e "$1" ]; do sleep 0.05; done'
+
+/** The children of a process that remove its files when it is killed. */
+const watchersOf = (pid: number): number[] =>
+  readdirSync(`/proc/${pid}/task`)
+    .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').match(/\d+/g) ?? [])
+    .map(Number)
+    .filter((child) => readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('__watch-files'))
+
+linux(
+  'after a SIGKILL nothing is left of the value, of what the editor made of it and of what lies beside',
+  async (t) => {
+    const home = await createFileHome((fn) => t.teardown(fn))
+    await home.ok(['set', 'a'], { stdin: 'hunter2' })
+    const { started, path } = await startEdit(home, EDITOR_THAT_STAYS)
+    t.deepEqual(readdirSync(dirname(path)).sort(), ['secret', 'secret~', 'undo'])
+    t.is(records(home).length, 1)
+    const [watcher = 0, ...others] = watchersOf(started.child.pid ?? 0)
+    t.deepEqual(others, [])
+    // It has nothing of this process but its three streams, and those lead nowhere.
+    t.is(readFileSync(`/proc/${watcher}/environ`, 'latin1'), '')
+    const open = readdirSync(`/proc/${watcher}/fd`).map((fd) => readlinkSync(`/proc/${watcher}/fd/${fd}`))
+    const record = join(home.folder, 'run/se-native/files', records(home)[0] ?? '')
+    t.deepEqual(open, ['/dev/null', '/dev/null', '/dev/null', record])
+    const killed = Date.now()
+    started.child.kill('SIGKILL')
+    await until('the folder goes', () => !existsSync(dirname(path)))
+    t.log(`after ${Date.now() - killed} ms`)
+    t.is(await started.end(), 'SIGKILL')
+    await until('the record goes', () => records(home).length === 0)
+    t.is(await home.ok(['get', 'a', '--reveal']), 'hunter2')
+  },
+)
+
+for (const [next, args, env] of [
+  ['edit', ['edit', 'b'], { EDITOR: 'true' }],
+  ['run with a file', ['run', '--file', 'F=se://b', '--', 'true'], {}],
+] as const) {
+  linux(`when the watcher is killed too, the next se ${next} removes what is left`, async (t) => {
+    const home = await createFileHome((fn) => t.teardown(fn))
+    for (const id of ['a', 'b']) await home.ok(['set', id], { stdin: 'hunter2' })
+    const { started, path } = await startEdit(home, EDITOR_THAT_STAYS)
+    for (const watcher of watchersOf(started.child.pid ?? 0)) process.kill(watcher, 'SIGKILL')
+    started.child.kill('SIGKILL')
+    await until('se has ended', () => started.child.signalCode !== null)
+    t.true(existsSync(path))
+    t.is((await home.se(args, { env })).status, 0)
+    t.false(existsSync(dirname(path)))
+    t.deepEqual(records(home), [])
+    t.is(await started.end(), 'SIGKILL')
+  })
+}
+
 linux('Ctrl-C and Ctrl-\\ are for the editor: se carries on', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: 'hunter2' })
@@ -61,6 +128,7 @@ linux('Ctrl-C and Ctrl-\\ are for the editor: se carries on', async (t) => {
   started.send('new\n')
   t.is(await started.end(), 0)
   t.false(existsSync(dirname(path)))
+  t.deepEqual(records(home), [])
   t.is(await home.ok(['get', 'a', '--reveal']), 'new')
 })
 
@@ -128,17 +196,18 @@ linux('what the store refuses is left to the person', async (t) => {
   })
   t.is(status, 4)
   t.is(takeKept(stderr), 'precious\n')
+  t.deepEqual(records(home), [])
 })
 
 linux('a pipe or a link in place of the file is not read, and nothing of it stays', async (t) => {
   const home = await createFileHome((fn) => t.teardown(fn))
   await home.ok(['set', 'a'], { stdin: 'one' })
-  const left = (): string[] => readdirSync(join(home.folder, 'run'))
+  const left = (): string[] => readdirSync(join(home.folder, 'run')).filter((name) => name.startsWith('se-edit-'))
   for (const replace of ['mkfifo "$1"', 'ln -s /etc/passwd "$1"', 'mkdir "$1"']) {
     const { stderr, status } = await home.se(['edit', 'a'], { env: { EDITOR: `sh -c 'rm "$1"; ${replace}' sh` } })
     t.is(status, 1, stderr)
     t.regex(stderr, /^se: .*secret cannot be read: /)
-    t.deepEqual(left(), [])
+    t.deepEqual([...left(), ...records(home)], [])
   }
   t.is(await home.ok(['get', 'a', '--reveal']), 'one')
 })

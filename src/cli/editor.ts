@@ -1,9 +1,11 @@
 /** The user's editor, and the signals that may come while it is in front. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { recordFolder } from '../deliver/file-records.js'
 import { createError, SecretsError } from '../errors/secrets-error.js'
+import { launcherPath } from '../native/launcher.js'
 import { unwrap } from '../native/outcome.js'
-import { createEditFile } from '../native/process.js'
+import { createEditFile, type SecretEditFile, sweepFiles } from '../native/process.js'
 import { handleOf, type Secret, secretFromHandle } from '../secret.js'
 
 /** How long an editor that was told to end may take, before its file is removed all the same. */
@@ -15,9 +17,10 @@ const GRACE_MS = 1000
  * The variables hold shell words, such as `code --wait`. The passphrase of the store is kept from it.
  *
  * Ctrl-C and Ctrl-\ belong to the editor. A signal that ends this process (SIGTERM, SIGHUP) goes to the editor first;
- * the file is removed, and then this process dies by the signal.
+ * the file is removed, and then this process dies by the signal. When this process is killed, a watcher removes it.
  * @param save - Stores what the editor left.
- * @throws what `save` does; `SE_UNSUPPORTED` when the editor cannot be started or fails, or where there is no file system in memory.
+ * @throws what `save` does; `SE_UNSUPPORTED` when the editor cannot be started or fails, or where there is no file system in memory;
+ * `SE_OUTPUT_FAILURE` when nobody could remove the file after a crash.
  */
 export async function editValue(
   secret: Secret,
@@ -26,7 +29,7 @@ export async function editValue(
 ): Promise<void> {
   const signals = holdSignals()
   try {
-    const file = createEditFile(handleOf(secret))
+    const file = createFile(secret, env)
     let kept = false
     try {
       await runEditor(env, file.path, signals)
@@ -45,6 +48,15 @@ export async function editValue(
   } finally {
     signals.release()
   }
+}
+
+/** The file, after what killed processes left is gone. */
+function createFile(secret: Secret, env: NodeJS.ProcessEnv): SecretEditFile {
+  const records = recordFolder(env)
+  sweepFiles(records)
+  // Elsewhere there is no file system in memory, which is the answer then, whatever else is missing.
+  const launcher = process.platform === 'linux' ? launcherPath() : ''
+  return createEditFile(handleOf(secret), { records, launcher })
 }
 
 /** The error, with where the person finds what they wrote (`details.kept`). */

@@ -102,7 +102,7 @@ export interface ProcessBinding {
   jsonMember(value: SecretHandle): Outcome<SecretHandle>
   writeSecret(fd: number, value: SecretHandle): Promise<Outcome<null>>
   writeSecretFile(path: string, value: SecretHandle): Promise<Outcome<null>>
-  createEditFile(value: SecretHandle): Outcome<SecretEditFile>
+  createEditFile(value: SecretHandle, records: string, launcher: string): Outcome<SecretEditFile>
 }
 
 /**
@@ -224,11 +224,13 @@ export async function writeSecretFile(path: string, value: SecretHandle): Promis
 
 /**
  * Puts a value into a file for an editor: in a private folder in memory, since editors save by renaming and keep swap
- * files beside. Call {@link SecretEditFile.remove} at the end.
- * @throws `SE_UNSUPPORTED` where there is no file system in memory.
+ * files beside. Call {@link SecretEditFile.remove} at the end. Should this process be killed, a watcher removes the folder.
+ * @param options.records - The folder where it is noted what a killed process left, as for {@link sweepFiles}.
+ * @param options.launcher - The program that watches.
+ * @throws `SE_UNSUPPORTED` where there is no file system in memory; `SE_OUTPUT_FAILURE` when it cannot be noted or watched.
  */
-export function createEditFile(value: SecretHandle): SecretEditFile {
-  return unwrap(native().createEditFile(value))
+export function createEditFile(value: SecretHandle, options: { records: string; launcher: string }): SecretEditFile {
+  return unwrap(native().createEditFile(value, options.records, options.launcher))
 }
 
 /** Makes the error that a problem amounts to. */

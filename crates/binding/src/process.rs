@@ -1,7 +1,7 @@
 //! Commands, prompts and values that come in or go out, for JavaScript.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keychain_core::{Code, Error, Result};
@@ -435,10 +435,12 @@ pub struct SecretEditFile {
     file: EditFile,
 }
 
-/// Puts a value into a file in memory.
+/// Puts a value into a file in memory, noted in the folder `records`. The launcher at this path removes it should this
+/// process be killed.
 #[napi(ts_return_type = "Outcome<SecretEditFile>")]
-pub fn create_edit_file(value: &SecretHandle) -> Outcome<SecretEditFile> {
-    Outcome::of(|| Ok(SecretEditFile { file: value.with(EditFile::create)?? }))
+pub fn create_edit_file(value: &SecretHandle, records: String, launcher: String) -> Outcome<SecretEditFile> {
+    let create = |value: &[u8]| EditFile::create(value, Path::new(&records), Path::new(&launcher));
+    Outcome::of(|| Ok(SecretEditFile { file: value.with(create)?? }))
 }
 
 #[napi]
@@ -463,7 +465,7 @@ impl SecretEditFile {
 
     /// Wipes and removes the file and all beside it.
     #[napi(ts_return_type = "Outcome<null>")]
-    pub fn remove(&self) -> Outcome<()> {
+    pub fn remove(&mut self) -> Outcome<()> {
         Outcome::of(|| -> Result<()> { self.file.remove() })
     }
 }

@@ -2,40 +2,42 @@
 //!
 //! Editors save by writing a new file and renaming it, and keep swap and backup files beside it, so they need a folder
 //! of their own: a memfd's name cannot be replaced, and nothing can be put beside it. The folder is private and on a
-//! tmpfs, which keeps it off the disk (as far as swap is off or encrypted).
+//! tmpfs, which keeps it off the disk (as far as swap is off or encrypted). Should this process be killed, the folder goes
+//! as the files of commands do ([`WatchedFolder`]).
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use keychain_core::{Code, Error, Result, SecretBytes};
 
 use crate::input::read_all;
 use crate::output::{create_private, file_error, random_name};
+use crate::secret_file::WatchedFolder;
 
 /// A value in a file that an editor can change. Dropping it wipes and removes the file and all that was put beside it,
 /// unless it was to be kept.
 #[derive(Debug)]
 pub struct EditFile {
-    folder: PathBuf,
+    folder: WatchedFolder,
     path: PathBuf,
     ends_its_line: bool,
     kept: bool,
 }
 
 impl EditFile {
-    /// Puts the value into a new folder (mode 0700) below `$XDG_RUNTIME_DIR` or `/dev/shm`, whichever is in memory.
-    /// Neither is (macOS and Windows have none) → `Unsupported`.
-    pub fn create(value: &[u8]) -> Result<Self> {
+    /// Puts the value into a new folder (mode 0700) below `$XDG_RUNTIME_DIR` or `/dev/shm`, whichever is in memory. It is
+    /// noted in the folder `records`, and the launcher at this path removes it when this process is killed.
+    ///
+    /// Neither is (macOS and Windows have none) → `Unsupported`; not noted, or nobody to remove it → `OutputFailure`.
+    pub fn create(value: &[u8], records: &Path, launcher: &Path) -> Result<Self> {
         let folder = memory_folder().ok_or_else(|| {
             Error::new(Code::Unsupported, "there is no file system in memory to edit a secret in")
                 .with_hint("change it with se set, from standard input")
         })?;
-        let folder = random_name()
-            .map(|name| folder.join(format!("se-edit-{name}")))
-            .and_then(|folder| create_private_folder(&folder).map(|()| folder))
-            .map_err(|error| file_error("created", &folder, error))?;
-        let path = folder.join("secret");
+        let name = random_name().map_err(|error| file_error("created", &folder, error))?;
+        let folder = WatchedFolder::create(folder.join(format!("se-edit-{name}")), records, launcher)?;
+        let path = folder.path().join("secret");
         let file = Self { folder, path, ends_its_line: value.is_empty() || value.ends_with(b"\n"), kept: false };
         create_private(&file.path)
             .and_then(|mut target| target.write_all(value))
@@ -61,26 +63,12 @@ impl EditFile {
     /// Leaves the file there, for a person: what was written into it could not be stored.
     pub fn keep(&mut self) {
         self.kept = true;
+        self.folder.forget();
     }
 
     /// Wipes and removes everything. Fails where something cannot be removed.
-    pub fn remove(&self) -> Result<()> {
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let Ok(facts) = entry.metadata() else { continue };
-            if !facts.is_file() {
-                continue;
-            }
-            if let Ok(mut file) = fs::OpenOptions::new().write(true).open(entry.path()) {
-                // Removed below whether or not it can be wiped first.
-                let _ = std::io::copy(&mut std::io::repeat(0).take(facts.len()), &mut file);
-            }
-        }
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(file_error("removed", &self.folder, error))
-            }
-            _ => Ok(()),
-        }
+    pub fn remove(&mut self) -> Result<()> {
+        self.folder.remove()
     }
 }
 
@@ -133,34 +121,33 @@ fn is_in_memory(folder: &Path) -> bool {
     kind == 0x0102_1994 || kind == 0x8584_58f6
 }
 
-#[cfg(unix)]
-fn create_private_folder(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-#[cfg(windows)]
-fn create_private_folder(path: &Path) -> std::io::Result<()> {
-    fs::create_dir(path)
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
+    /// A file whose watcher ends at once: who kills this process is another test (`__test__/cli/edit.spec.ts`).
+    fn create(value: &[u8]) -> (EditFile, tempfile::TempDir) {
+        let records = tempfile::TempDir::new().unwrap();
+        (EditFile::create(value, records.path(), Path::new("/bin/true")).unwrap(), records)
+    }
+
+    fn count(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
     #[test]
     fn only_its_owner_can_look_into_it() {
-        let file = EditFile::create(b"value").unwrap();
-        assert_eq!(fs::metadata(&file.folder).unwrap().mode() & 0o777, 0o700);
+        let (file, _records) = create(b"value");
+        assert_eq!(fs::metadata(file.folder.path()).unwrap().mode() & 0o777, 0o700);
         assert_eq!(fs::metadata(file.path()).unwrap().mode() & 0o777, 0o600);
         assert!(is_in_memory(file.path()));
     }
 
     #[test]
     fn an_editor_may_replace_the_file() {
-        let file = EditFile::create(b"old").unwrap();
+        let (file, _records) = create(b"old");
         let beside = file.path().with_extension("new");
         fs::write(&beside, "new").unwrap();
         fs::rename(&beside, file.path()).unwrap();
@@ -172,7 +159,7 @@ mod tests {
         for (before, after, value) in
             [("a", "b\n", "b"), ("a", "b\nc\n", "b\nc"), ("a\n", "b\n", "b\n"), ("a", "b", "b"), ("", "b\n", "b\n")]
         {
-            let file = EditFile::create(before.as_bytes()).unwrap();
+            let (file, _records) = create(before.as_bytes());
             fs::write(file.path(), after).unwrap();
             assert_eq!(file.read().unwrap().as_bytes(), value.as_bytes(), "{before:?}");
         }
@@ -180,11 +167,34 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_it() {
-        let file = EditFile::create(b"value").unwrap();
-        let folder = file.folder.clone();
+        let (file, records) = create(b"value");
+        let folder = file.folder.path().to_owned();
         fs::write(folder.join(".secret.swp"), "swap").unwrap();
+        fs::create_dir(folder.join("undo")).unwrap();
+        fs::write(folder.join("undo/secret"), "before").unwrap();
+        assert_eq!(count(records.path()), 1);
         drop(file);
         assert!(!folder.exists());
+        assert_eq!(count(records.path()), 0);
+    }
+
+    #[test]
+    fn what_is_kept_stays_and_nobody_has_the_right_to_remove_it() {
+        let (mut file, records) = create(b"value");
+        let path = file.path().to_owned();
+        file.keep();
+        assert_eq!(count(records.path()), 0);
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"value");
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn without_a_watcher_there_is_no_file() {
+        let records = tempfile::TempDir::new().unwrap();
+        let error = EditFile::create(b"value", records.path(), Path::new("/no/such/program")).unwrap_err();
+        assert_eq!(error.code(), Code::OutputFailure);
+        assert_eq!(count(records.path()), 0);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! A [`MemoryFile`] has no name: the command inherits it, and reads it by the name of its own descriptor. A [`PathFile`]
 //! has one, for programs that need it: it lies on a file system in memory, and is removed when the command ends. Should
-//! this process be killed, a [watcher](watch) removes it; should both be killed, the next [`sweep`] does.
+//! this process be killed, a [watcher](watch) removes it; should both be killed, the next [`sweep`] does. A
+//! [`WatchedFolder`] goes likewise, with all that is in it.
 
 #[cfg(unix)]
 mod access;
+mod folder;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(unix)]
@@ -23,12 +25,13 @@ use keychain_core::{Code, Error};
 
 #[cfg(unix)]
 pub use access::Access;
+pub(crate) use folder::WatchedFolder;
 #[cfg(target_os = "linux")]
 pub use memory::MemoryFile;
 #[cfg(unix)]
 pub use path_file::{PathFile, PlacedFiles};
 #[cfg(unix)]
-pub use watcher::{Program as WatcherProgram, sweep, watch};
+pub use watcher::{Program as WatcherProgram, WATCH, sweep, watch};
 
 /// What a file is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ export const command: Command = {
   usage: ['ID [--force]'],
   description: [
     'Starts $VISUAL, else $EDITOR, else vi, on a file in memory that is gone when the editor ends, or when SIGTERM or SIGHUP ' +
-      'ends se; after a SIGKILL, remove the folder se-edit-… in $XDG_RUNTIME_DIR or /dev/shm yourself. What the editor itself ' +
-      'writes elsewhere (backups, undo and swap files) is its own affair.',
+      'ends se; within a second when se is killed (SIGKILL), with all beside it. What the editor itself writes elsewhere ' +
+      '(backups, undo and swap files) is its own affair.',
     'Metadata stays. When the editor fails, or the value is as before, nothing is written. When another process changed the ' +
       'secret meanwhile, se asks on the terminal whether to replace that; without a terminal it refuses, unless --force is given. What ' +
       'could not be stored stays in the file, and se says where that is.',

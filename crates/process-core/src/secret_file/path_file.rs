@@ -11,7 +11,7 @@ use keychain_core::{Code, Error, Result, SecretBytes};
 use super::Access;
 use super::place::{Place, taken};
 use super::record::{Identity, Record, overwrite, remove};
-use super::watcher::{Program, start_watcher};
+use super::watcher::{Program, watched_record};
 #[cfg(target_os = "linux")]
 use crate::output::link_unnamed;
 use crate::output::reason;
@@ -60,12 +60,8 @@ impl PlacedFiles {
         if files.is_empty() {
             return Ok(placed);
         }
-        let mut record = Record::create(records).map_err(|error| {
-            let text = format!("what removes files after a crash cannot be noted in {}", records.display());
-            Error::new(Code::OutputFailure, format!("{text}: {}", reason(&error))).with_source(error)
-        })?;
-        let watched = start_watcher(program, record.path());
-        let result = watched.and_then(|()| files.iter().try_for_each(|file| placed.add(file, &mut record)));
+        let mut record = watched_record(records, program)?;
+        let result = files.iter().try_for_each(|file| placed.add(file, &mut record));
         placed.record = Some(record);
         result.map(|()| placed)
     }

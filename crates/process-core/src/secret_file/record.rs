@@ -1,5 +1,6 @@
 //! What is told about files beside them: where they are and how they are known again, never what is in them. Whoever
-//! removes a file after a crash reads it here, and removes nothing else.
+//! removes a file after a crash reads it here, and removes nothing else. A path that ends in `/` is that of a folder, which
+//! goes with all that is in it.
 //!
 //! A record is a file of its own in the user's runtime folder. The process that made it holds a lock on it, which ends
 //! with the process, however that ends, and which no fork of it shares.
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::access::own_user;
+use super::folder::remove_all;
 use crate::output::random_name;
 
 /// How a file is known again: nothing else that lies at its path is taken for it.
@@ -80,9 +82,18 @@ impl Record {
 
     /// Adds a file, before its name appears.
     pub(super) fn add(&mut self, path: &Path, identity: Identity) -> io::Result<()> {
+        self.add_line(identity, path, "")
+    }
+
+    /// Adds a folder, before there is anything in it.
+    pub(super) fn add_folder(&mut self, path: &Path, identity: Identity) -> io::Result<()> {
+        self.add_line(identity, path, "/")
+    }
+
+    fn add_line(&mut self, identity: Identity, path: &Path, mark: &str) -> io::Result<()> {
         let Identity { device, inode, user, made } = identity;
         // In one piece: a line is there or is not. A path of ours has no line end.
-        self.file.write_all(format!("{device} {inode} {user} {made} {}\n", path.display()).as_bytes())
+        self.file.write_all(format!("{device} {inode} {user} {made} {}{mark}\n", path.display()).as_bytes())
     }
 
     /// Takes over a record from the process that made it. `wait`: when that has ended. None: it has not, or has removed
@@ -116,8 +127,8 @@ impl Record {
         }
         // A line that was cut off is of a file whose name never appeared.
         let lines = text.strip_prefix(&header()).into_iter().flat_map(|lines| lines.split_inclusive('\n'));
-        let files = lines.filter_map(|line| parse(line.strip_suffix('\n')?));
-        let removed: Vec<_> = files.map(|(path, identity)| remove(&path, identity)).collect();
+        let all = lines.filter_map(|line| parse(line.strip_suffix('\n')?));
+        let removed: Vec<_> = all.map(|(path, identity)| remove_either(path, identity)).collect();
         removed.into_iter().collect::<io::Result<()>>()?;
         self.close()
     }
@@ -126,15 +137,43 @@ impl Record {
     pub(super) fn close(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
+
+    /// Removes the record, and with it every right to remove what is told in it: that stays from now on.
+    pub(super) fn forget(self) {
+        // Without a line, whoever finds it removes nothing but the record.
+        let _ = self.file.set_len(0);
+        let _ = self.close();
+    }
+}
+
+/// Removes a file, or the folder that a path with a `/` at its end is of.
+fn remove_either(path: &str, identity: Identity) -> io::Result<()> {
+    match path.strip_suffix('/') {
+        Some(folder) => remove_folder(Path::new(folder), identity),
+        None => remove(Path::new(path), identity),
+    }
+}
+
+/// Removes a folder with all that is in it, wiped, where it is still this one.
+fn remove_folder(path: &Path, identity: Identity) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(facts) if facts.is_dir() && Identity::of(&facts) == identity => remove_all(path),
+        Err(error) if !is_absence(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether nothing is there. Nothing can be at a path that is too long.
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 /// Removes a file, wiped, where it is still this one.
 pub(super) fn remove(path: &Path, identity: Identity) -> io::Result<()> {
     let is_it = |facts: &fs::Metadata| facts.is_file() && Identity::of(facts) == identity;
-    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     match fs::symlink_metadata(path) {
-        // Nothing can be at a path that is too long.
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => return Ok(()),
+        Err(error) if is_absence(&error) => return Ok(()),
         Err(error) => return Err(error),
         Ok(facts) if !is_it(&facts) => return Ok(()),
         Ok(_) => {}
@@ -179,7 +218,7 @@ fn header() -> String {
     format!("{VERSION}{}\n", start.trim_end())
 }
 
-fn parse(line: &str) -> Option<(PathBuf, Identity)> {
+fn parse(line: &str) -> Option<(&str, Identity)> {
     let mut fields = line.splitn(5, ' ');
     let mut field = || fields.next();
     let identity = Identity {
@@ -188,7 +227,7 @@ fn parse(line: &str) -> Option<(PathBuf, Identity)> {
         user: field()?.parse().ok()?,
         made: field()?.parse().ok()?,
     };
-    Some((PathBuf::from(field()?), identity))
+    Some((field()?, identity))
 }
 
 /// Takes the lock of a whole file, for this process alone: not for what it forks.

@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 use keychain_core::{Result, SecretBytes};
 
 use super::plan::Fields;
+pub use crate::secret_file::WATCH;
 use crate::secret_file::{Access, PathFile, PlacedFiles, WatcherProgram};
-
-/// The word that has the launcher watch a record of files, which the next word names.
-pub const WATCH: &str = "__watch-files";
 
 pub(super) fn fields(file: &PathFile) -> Vec<Cow<'_, [u8]>> {
     let mut fields = vec![Cow::Borrowed(file.path.as_os_str().as_bytes())];
@@ -32,5 +30,5 @@ pub(super) fn from_fields(fields: &mut Fields<'_>) -> Option<PathFile> {
 pub(super) fn place(files: &[PathFile], records: &Path) -> Result<PlacedFiles> {
     let path = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
     let path = path.map_err(super::system_failure("the look for this program"))?;
-    PlacedFiles::place(files, records, &WatcherProgram { path, arguments: vec![WATCH.into()] })
+    PlacedFiles::place(files, records, &WatcherProgram::launcher(path))
 }
