@@ -88,8 +88,8 @@ pub fn watch(record: &Path) -> io::Result<()> {
 
 /// Removes what killed processes of this user left, where their watchers were killed too.
 ///
-/// Call it while this process has no files or folders in place: its own record it would take for one that was left. A folder of another user, or a link to one, is left alone: its owner
-/// could lead what is removed elsewhere.
+/// Call it while this process has no files or folders in place: its own record it would take for one that was left. A
+/// folder of another user, or a link to one, is left alone: its owner could lead what is removed elsewhere.
 pub fn sweep(records: &Path) -> io::Result<()> {
     if std::fs::symlink_metadata(records).is_ok_and(|facts| !facts.is_dir() || facts.uid() != own_user()) {
         return Ok(());
