@@ -68,10 +68,14 @@ async function stop(started: OnPty): Promise<void> {
   await untilGone(await started.pid())
 }
 
-/** An interactive bash on a terminal, without anybody's start-up files. */
-async function shell(t: ExecutionContext): Promise<OnPty> {
-  const argv = ['/bin/bash', '--norc', '--noprofile', '--noediting', '-i']
-  const bash = new OnPty(argv, env(), { rows: 33, columns: 99, cwd: join(home.folder, 'work') })
+/** An interactive bash on a terminal, without anybody's start-up files. `edits`: it sets the terminal for line editing. */
+async function shell(t: ExecutionContext, { edits = false } = {}): Promise<OnPty> {
+  const argv = ['/bin/bash', '--norc', '--noprofile', ...(edits ? [] : ['--noediting']), '-i']
+  const bash = new OnPty(
+    argv,
+    { ...env(), INPUTRC: '/dev/null' },
+    { rows: 33, columns: 99, cwd: join(home.folder, 'work') },
+  )
   t.teardown(() => stop(bash))
   await bash.expect(/[#$] $/)
   bash.send("PS1='pro''mpt> '\n")
@@ -222,6 +226,66 @@ eachMode(
     await bash.expect(/prompt> /)
   },
 )
+
+/** What a terminal is set to, as `stty` tells it. */
+const settingsOf = (terminal: string): string => execFileSync('stty', ['-a', '-F', terminal], { encoding: 'utf8' })
+
+/** Starts a masked script in the background, while bash edits a line. Answers with the terminal that the script has. */
+async function startBehindEditor(t: ExecutionContext, bash: OnPty, script: string): Promise<string> {
+  const work = join(home.folder, 'work')
+  for (const name of ['begin', 'go']) {
+    execFileSync('mkfifo', [join(work, name)])
+    t.teardown(() => rmSync(join(work, name)))
+  }
+  writeFileSync(join(work, 'script'), script)
+  bash.send(`{ read a < begin; exec ${se} run --mask -- sh ./script; } &\r`)
+  await bash.expect(/\[1\] \d+\r\n/)
+  await bash.lookUntil(({ canonical }) => !canonical)
+  writeFileSync(join(work, 'begin'), '\n')
+  const [, terminal = ''] = await bash.expect(/ready (\S+) end/)
+  t.regex(settingsOf(terminal), /\s-icrnl\s[^]*\s-icanon\s[^]*\s-echo\s/)
+  return terminal
+}
+
+linux('a job that is started while the shell edits a line has a terminal for lines in the foreground', async (t) => {
+  const bash = await shell(t, { edits: true })
+  const script = 'echo "ready $(tty) end"; read a < go; read x; echo "got $x"; read y; echo "and $y"'
+  const terminal = await startBehindEditor(t, bash, script)
+  const { foreground } = await bash.look()
+  // Nobody tells a job that runs of its foreground: the command is stopped when it reads.
+  bash.send('fg\r')
+  await bash.lookUntil((now) => now.foreground !== foreground)
+  await bash.resize(44, 111)
+  writeFileSync(join(home.folder, 'work/go'), '\n')
+  await bash.lookUntil(({ signals }) => !signals)
+  t.regex(settingsOf(terminal), /\sicrnl\s[^]*\sicanon\s[^]*\secho\s/)
+  bash.send('hey\r')
+  await bash.expect(/hey\r\ngot hey\r\n/)
+  t.regex(settingsOf(terminal), /rows 44; columns 111/)
+  // From now on its settings are its own, whatever the shell's are.
+  bash.send('\x1a')
+  await bash.expect(/Stopped[^]*prompt> /)
+  bash.send('stty ixany; fg\r')
+  await bash.lookUntil(({ signals }) => !signals)
+  t.regex(settingsOf(terminal), /\s-ixany\s/)
+  bash.send('you\r')
+  await bash.expect(/you\r\nand you\r\n/)
+  await bash.expect(/prompt> /)
+})
+
+linux('a job that has set its terminal in the background keeps that in the foreground', async (t) => {
+  const bash = await shell(t, { edits: true })
+  const script = `trap '' TTOU; stty intr ^A; trap - TTOU; echo "ready $(tty) end"; read a < go; kill -STOP $$; read x`
+  const terminal = await startBehindEditor(t, bash, script)
+  writeFileSync(join(home.folder, 'work/go'), '\n')
+  bash.send(UNTIL_STOPPED.replace('\n', '\r'))
+  await bash.expect(/stopped\r\n/)
+  bash.send('fg\r')
+  await bash.lookUntil(({ signals }) => !signals)
+  t.regex(settingsOf(terminal), /\sintr = \^A;[^]*\s-icrnl\s[^]*\s-icanon\s[^]*\s-echo\s/)
+  bash.send('\x01')
+  t.truthy(await bash.expect(/prompt> /))
+})
 
 const SIZES = `
 import os, signal

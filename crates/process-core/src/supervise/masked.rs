@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keychain_core::{Code, Error, Result};
-use libc::{c_int, winsize};
+use libc::{c_int, termios, winsize};
 
 use super::child::{self, Command, Ended, Starter, Streams};
 use super::descriptors::{facts, file_kind, keep_only, kind_of, let_go};
@@ -19,7 +19,7 @@ use super::plan::MaskMode;
 use super::pump::{CHUNK_BYTES, Pump, Sink};
 use super::signals::{self, Arrived, Inherited, Signals, send};
 use super::system_failure;
-use super::terminal::{Pty, UserTerminal, is_terminal, output_flags, set_size};
+use super::terminal::{Pty, UserTerminal, adopt_settings, is_terminal, output_flags, set_size, settings};
 use crate::output::widen_pipe;
 use crate::{MaskSet, Masker};
 
@@ -179,6 +179,8 @@ struct Screen {
     is_in_pipeline: bool,
     /// Whether the command is in the foreground of its terminal.
     is_in_foreground: bool,
+    /// The settings that the command's terminal was made with. None: the other terminal has been ours since.
+    given: Option<termios>,
 }
 
 impl Screen {
@@ -189,13 +191,21 @@ impl Screen {
         let output = Pump::new(master.clone(), Sink::own(user.fd().clone()), Some(Masker::new(set.clone())));
         let is_in_pipeline = streams[1] != Stream::Terminal && file_kind(1) != libc::S_IFREG;
         let wants_keys = user.is_controlling() && streams[0] == Stream::Terminal && !is_in_pipeline;
-        Self { size: user.size(), user, master, keys, output, wants_keys, is_in_pipeline, is_in_foreground: false }
+        let given = settings(master.as_raw_fd()).ok();
+        let size = user.size();
+        Self { user, master, size, keys, output, wants_keys, is_in_pipeline, is_in_foreground: false, given }
     }
 
     /// Has the command run, with the keys where it wants them and the terminal is ours. `anyway`: in the foreground of its
     /// terminal though it gets no keys.
     fn run(&mut self, monitor: &Monitor, anyway: bool) {
-        let takes = self.wants_keys && self.user.is_ours();
+        let is_ours = self.user.is_ours();
+        if is_ours && let Some(given) = self.given.take() {
+            // A command that was started in the background has the settings of whoever was in the foreground then, as a
+            // shell that was editing a line. For a job in the foreground, the shell has set the terminal anew.
+            adopt_settings(self.master.as_raw_fd(), &given, &self.user);
+        }
+        let takes = self.wants_keys && is_ours;
         if takes {
             self.user.make_raw(self.output_flags());
         }

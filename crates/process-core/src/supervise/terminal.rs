@@ -134,7 +134,7 @@ fn raw_of(settings: &termios) -> termios {
     raw
 }
 
-fn settings(fd: RawFd) -> io::Result<termios> {
+pub(super) fn settings(fd: RawFd) -> io::Result<termios> {
     let mut settings = MaybeUninit::zeroed();
     // SAFETY: the system writes one termios where it answers 0.
     unsafe {
@@ -192,6 +192,20 @@ impl Pty {
             Ok(Self { master, slave })
         }
     }
+}
+
+/// Gives a terminal the settings of the person's, unless it has others by now than those that it was given.
+pub(super) fn adopt_settings(fd: RawFd, given: &termios, user: &UserTerminal) {
+    if settings(fd).is_ok_and(|now| are_equal(&now, given))
+        && let Ok(wanted) = user.settings()
+    {
+        set(fd, &wanted);
+    }
+}
+
+fn are_equal(one: &termios, other: &termios) -> bool {
+    let flags = |of: &termios| (of.c_iflag, of.c_oflag, of.c_cflag, of.c_lflag, of.c_cc);
+    flags(one) == flags(other)
 }
 
 /// What a terminal does with what is written.
