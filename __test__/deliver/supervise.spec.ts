@@ -361,6 +361,54 @@ eachMode(
   { needs: ['vi', 'less'] },
 )
 
+/** Becomes a program when something that was typed can be read, which it leaves where it is. */
+const WHEN_TYPED = `
+import os, select, sys
+os.write(1, b"type")
+select.select([0], [], [])
+os.execvp(sys.argv[1], sys.argv[1:])
+`
+
+/** Shows twice what comes up to an end of input. */
+const UNTIL_ENDS = `for i in 1 2; do echo "<$i:$(od -An -c | tr -d ' \\n'):$i>"; done`
+
+for (const [what, typed, first, later, second] of [
+  ['nothing', '\x04', '', 'x\n\x04', 'x\\n'],
+  ['a line', 'one\n\x04', 'one\\n', '\x04', ''],
+  ['a line without an end', 'on\x04\x04', 'on', '\x04', ''],
+  ['lines, with more behind it', 'one\ntwo\n\x04three\nfo', 'one\\ntwo\\n', 'ur\n\x04', 'three\\nfour\\n'],
+  ['another end', '\x04\x04', '', '', ''],
+  ['a NUL', 'a\0b\n\x04', 'a\\0b\\n', '\x04', ''],
+  ['a line, as another key', 'a\x04b\n\x07', 'a004b\\n', '\x07', ''],
+] as const) {
+  eachMode(`an end of input that is typed early, behind ${what}, is one`, async (t, front) => {
+    const program = [process.execPath, cli, 'run', ...front, '--', 'bash', '-c', UNTIL_ENDS]
+    const key = typed.includes('\x07') ? '^G' : '^D'
+    const starts = ['sh', '-c', `stty eof ${key}; exec "$@"`, 'sh', 'python3', '-c', WHEN_TYPED]
+    const started = new OnPty([...starts, ...program], env(), { cwd: join(home.folder, 'work') })
+    t.teardown(() => stop(started))
+    await started.expect(/type/)
+    started.send(typed)
+    t.is((await started.expect(/<1:(.*):1>/))[1], first)
+    started.send(later)
+    t.is((await started.expect(/<2:(.*):2>/))[1], second)
+    t.is(await started.status(), 0)
+  })
+}
+
+eachMode('an end of input that is typed before a stopped command has the terminal again is one', async (t, front) => {
+  const bash = await shell(t)
+  bash.send(`${se} run ${flags(front)} -- bash -c 'echo ready; while read -r a; do echo "<$a>"; done; echo "e""nd"'\n`)
+  await bash.expect(/ready\r\n/)
+  bash.send('\x1a')
+  await bash.expect(/Stopped/)
+  await bash.expect(/prompt> /)
+  bash.send('fg\nline\n\x04')
+  await bash.expect(/<line>\r\n/)
+  await bash.expect(/end\r\n/)
+  t.truthy(await bash.expect(/prompt> /))
+})
+
 eachMode('a password prompt without a line end appears at once, and what is typed does not', async (t, front) => {
   const started = onTerminal(t, front, [
     'bash',

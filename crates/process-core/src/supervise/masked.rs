@@ -207,7 +207,7 @@ impl Screen {
         }
         let takes = self.wants_keys && is_ours;
         if takes {
-            self.user.make_raw(self.output_flags());
+            self.user.make_raw(self.output_flags(), |line_ends| self.keys.read_lines(line_ends));
         }
         self.keys.pause(!takes);
         self.output.set_line_ends(self.user.makes_line_ends());
@@ -219,7 +219,7 @@ impl Screen {
     /// own terminal does, whatever the command sets there.
     fn follow_output(&mut self) {
         if self.is_in_pipeline && self.user.is_raw() && self.user.is_ours() {
-            self.user.make_raw(self.output_flags());
+            self.user.make_raw(self.output_flags(), |_| {});
             self.output.set_line_ends(self.user.makes_line_ends());
         }
     }

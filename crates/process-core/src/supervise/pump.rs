@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 
 use super::descriptors::file_kind;
 use super::line_ends::LineEnds;
-use super::terminal::{duplicate, owned};
+use super::terminal::{duplicate, end_of_input, owned};
 use crate::output::write_error;
 use crate::{Masker, RELEASE_AFTER};
 
@@ -22,8 +22,8 @@ use crate::{Masker, RELEASE_AFTER};
 pub(super) const CHUNK_BYTES: usize = 256 << 10;
 /// What a pipe takes without waiting when it takes anything at all.
 const SURE_BYTES: usize = 4096;
-/// Ctrl-D.
-const END_OF_INPUT: u8 = 4;
+/// What the system keeps of what is typed in line mode, or more.
+const TYPED_BYTES: usize = 4096;
 /// How often a pump goes on before the others have their turn.
 const ROUNDS: usize = 16;
 
@@ -253,11 +253,9 @@ impl Pump {
         if most == 0 {
             return false;
         }
-        // SAFETY: the input has at least as many bytes as is said.
-        let len = unsafe { libc::read(source.as_raw_fd(), self.input.as_mut_ptr().cast(), most) };
-        let len = match usize::try_from(len) {
+        let len = match read(source.as_raw_fd(), &mut self.input[..most]) {
             Ok(len) => len,
-            Err(_) => match io::Error::last_os_error().kind() {
+            Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.is_dry = true;
                     return false;
@@ -269,7 +267,7 @@ impl Pump {
         };
         if len == 0 && self.masker.is_none() && !has_hung_up(source.as_raw_fd()) {
             // Another program has put the person's terminal into line mode, where this key gives nothing to read.
-            self.output.push(END_OF_INPUT);
+            self.end_input();
             return true;
         }
         if len == 0 {
@@ -286,13 +284,44 @@ impl Pump {
                 self.last_input = Instant::now();
                 self.is_released = false;
             }
-            None => {
-                // Keys may be a passphrase.
-                self.output.extend_from_slice(&self.input[..len]);
-                self.input[..len].zeroize();
-            }
+            None => self.pass_on(len),
         }
         true
+    }
+
+    /// Reads, of keys from a terminal in line mode, what no other mode gives: lines, each as it was ended, and ends of input,
+    /// which become the key that is one where they go. `line_ends`: the characters that end a line.
+    pub(super) fn read_lines(&mut self, line_ends: &[u8]) {
+        let Some(source) = self.source.clone() else { return };
+        let mut taken = 0;
+        // No further than what was there at first can have been: of others who type without end, the rest comes later.
+        while taken < TYPED_BYTES {
+            match read(source.as_raw_fd(), &mut self.input) {
+                Ok(0) if has_hung_up(source.as_raw_fd()) => return,
+                Ok(len) => {
+                    let is_line = self.input[..len].last().is_some_and(|last| line_ends.contains(last));
+                    self.pass_on(len);
+                    if !is_line {
+                        self.end_input();
+                    }
+                    taken += len.max(1);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Passes on what was read as it is. Keys may be a passphrase.
+    fn pass_on(&mut self, len: usize) {
+        self.output.extend_from_slice(&self.input[..len]);
+        self.input[..len].zeroize();
+    }
+
+    fn end_input(&mut self) {
+        if let Some(sink) = &self.sink {
+            self.output.push(end_of_input(sink.fd.as_raw_fd()));
+        }
     }
 
     /// Writes what can be written. A reader that has gone is not waited for: whoever writes is to find out.
@@ -325,6 +354,12 @@ impl Pump {
             self.sink = None;
         }
     }
+}
+
+fn read(fd: RawFd, to: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the bytes are alive, and as many as is said.
+    let len = unsafe { libc::read(fd, to.as_mut_ptr().cast(), to.len()) };
+    usize::try_from(len).map_err(|_| io::Error::last_os_error())
 }
 
 fn has_hung_up(fd: RawFd) -> bool {

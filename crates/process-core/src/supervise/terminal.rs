@@ -79,9 +79,19 @@ impl UserTerminal {
     }
 
     /// Has every byte come through as it is: the command's own terminal does with it what a terminal does. `output`: what
-    /// is done with what is written, for others who write there; nothing by default.
-    pub(super) fn make_raw(&mut self, output: Option<libc::tcflag_t>) {
+    /// is done with what is written, for others who write there; nothing by default. `read_lines` comes first where
+    /// what is complete in line mode would be lost: it reads that, and is told the characters that end a line.
+    pub(super) fn make_raw(&mut self, output: Option<libc::tcflag_t>, read_lines: impl FnOnce(&[u8])) {
         let Ok(now) = settings(self.fd.as_raw_fd()) else { return };
+        let is_in_line_mode = self.before.is_none() && now.c_lflag & libc::ICANON != 0;
+        if is_in_line_mode && cfg!(target_os = "linux") {
+            // Linux keeps an end of input as a mark, which is a NUL in the other mode; elsewhere the key itself is kept.
+            // So that no mark comes while those that are there are read, it is a key like others from here on.
+            let mut without_end = now;
+            without_end.c_cc[libc::VEOF] = libc::_POSIX_VDISABLE;
+            set(self.fd.as_raw_fd(), &without_end);
+            read_lines(&line_ends(&now));
+        }
         let mut raw = raw_of(self.before.as_ref().unwrap_or(&now));
         raw.c_oflag = output.unwrap_or(raw.c_oflag);
         if self.before.is_none() || raw.c_oflag != now.c_oflag {
@@ -192,6 +202,20 @@ impl Pty {
             Ok(Self { master, slave })
         }
     }
+}
+
+/// The characters that end a line, but for the end of input, which is not one of them.
+fn line_ends(settings: &termios) -> Vec<u8> {
+    let others = [libc::VEOL, libc::VEOL2].map(|index| settings.c_cc[index]);
+    std::iter::once(b'\n').chain(others.into_iter().filter(|end| *end != libc::_POSIX_VDISABLE)).collect()
+}
+
+/// The key that is an end of input there.
+pub(super) fn end_of_input(fd: RawFd) -> u8 {
+    /// Ctrl-D.
+    const USUAL: u8 = 4;
+    let key = settings(fd).map_or(libc::_POSIX_VDISABLE, |settings| settings.c_cc[libc::VEOF]);
+    if key == libc::_POSIX_VDISABLE { USUAL } else { key }
 }
 
 /// Gives a terminal the settings of the person's, unless it has others by now than those that it was given.
