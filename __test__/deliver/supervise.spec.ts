@@ -230,8 +230,12 @@ eachMode(
 /** What a terminal is set to, as `stty` tells it. */
 const settingsOf = (terminal: string): string => execFileSync('stty', ['-a', '-F', terminal], { encoding: 'utf8' })
 
-/** Starts a masked script in the background, while bash edits a line. Answers with the terminal that the script has. */
-async function startBehindEditor(t: ExecutionContext, bash: OnPty, script: string): Promise<string> {
+/** Starts a masked script in the background, while bash edits a line. Answers with its group and the terminal that it has. */
+async function startBehindEditor(
+  t: ExecutionContext,
+  bash: OnPty,
+  script: string,
+): Promise<{ group: number; terminal: string }> {
   const work = join(home.folder, 'work')
   for (const name of ['begin', 'go']) {
     execFileSync('mkfifo', [join(work, name)])
@@ -239,35 +243,34 @@ async function startBehindEditor(t: ExecutionContext, bash: OnPty, script: strin
   }
   writeFileSync(join(work, 'script'), script)
   bash.send(`{ read a < begin; exec ${se} run --mask -- sh ./script; } &\r`)
-  await bash.expect(/\[1\] \d+\r\n/)
+  const [, group] = await bash.expect(/\[1\] (\d+)\r\n/)
   await bash.lookUntil(({ canonical }) => !canonical)
   writeFileSync(join(work, 'begin'), '\n')
   const [, terminal = ''] = await bash.expect(/ready (\S+) end/)
-  t.regex(settingsOf(terminal), /\s-icrnl\s[^]*\s-icanon\s[^]*\s-echo\s/)
-  return terminal
+  t.regex(settingsOf(terminal), /\sicrnl\s[^]*\s-ixany\s[^]*\sicanon\s[^]*\secho\s/)
+  return { group: Number(group), terminal }
 }
 
 linux('a job that is started while the shell edits a line has a terminal for lines in the foreground', async (t) => {
   const bash = await shell(t, { edits: true })
   const script = 'echo "ready $(tty) end"; read a < go; read x; echo "got $x"; read y; echo "and $y"'
-  const terminal = await startBehindEditor(t, bash, script)
-  const { foreground } = await bash.look()
+  const { group, terminal } = await startBehindEditor(t, bash, script)
   // Nobody tells a job that runs of its foreground: the command is stopped when it reads.
-  bash.send('fg\r')
-  await bash.lookUntil((now) => now.foreground !== foreground)
+  bash.send('stty ixany; fg\r')
+  await bash.lookUntil(({ foreground }) => foreground === group)
   await bash.resize(44, 111)
   writeFileSync(join(home.folder, 'work/go'), '\n')
   await bash.lookUntil(({ signals }) => !signals)
-  t.regex(settingsOf(terminal), /\sicrnl\s[^]*\sicanon\s[^]*\secho\s/)
+  t.regex(settingsOf(terminal), /\sicrnl\s[^]*\sixany\s[^]*\sicanon\s[^]*\secho\s/)
   bash.send('hey\r')
   await bash.expect(/hey\r\ngot hey\r\n/)
   t.regex(settingsOf(terminal), /rows 44; columns 111/)
   // From now on its settings are its own, whatever the shell's are.
   bash.send('\x1a')
   await bash.expect(/Stopped[^]*prompt> /)
-  bash.send('stty ixany; fg\r')
+  bash.send('stty -ixany; fg\r')
   await bash.lookUntil(({ signals }) => !signals)
-  t.regex(settingsOf(terminal), /\s-ixany\s/)
+  t.regex(settingsOf(terminal), /\sixany\s/)
   bash.send('you\r')
   await bash.expect(/you\r\nand you\r\n/)
   await bash.expect(/prompt> /)
@@ -276,15 +279,30 @@ linux('a job that is started while the shell edits a line has a terminal for lin
 linux('a job that has set its terminal in the background keeps that in the foreground', async (t) => {
   const bash = await shell(t, { edits: true })
   const script = `trap '' TTOU; stty intr ^A; trap - TTOU; echo "ready $(tty) end"; read a < go; kill -STOP $$; read x`
-  const terminal = await startBehindEditor(t, bash, script)
+  const { terminal } = await startBehindEditor(t, bash, script)
   writeFileSync(join(home.folder, 'work/go'), '\n')
   bash.send(UNTIL_STOPPED.replace('\n', '\r'))
   await bash.expect(/stopped\r\n/)
-  bash.send('fg\r')
+  bash.send('stty ixany; fg\r')
   await bash.lookUntil(({ signals }) => !signals)
-  t.regex(settingsOf(terminal), /\sintr = \^A;[^]*\s-icrnl\s[^]*\s-icanon\s[^]*\s-echo\s/)
+  t.regex(settingsOf(terminal), /\sintr = \^A;[^]*\s-ixany\s/)
   bash.send('\x01')
   t.truthy(await bash.expect(/prompt> /))
+})
+
+linux('a prompt for a password, in a job that was started while the shell edits a line, ends with Enter', async (t) => {
+  const bash = await shell(t, { edits: true })
+  const script = 'echo "ready $(tty) end"; read a < go; exec bash -c \'read -rsp "Pass""word: " x; echo "${#x} bytes"\''
+  const { group, terminal } = await startBehindEditor(t, bash, script)
+  bash.send('fg\r')
+  await bash.lookUntil(({ foreground }) => foreground === group)
+  writeFileSync(join(home.folder, 'work/go'), '\n')
+  await bash.expect(/Password: $/)
+  await until('what is typed is not shown', () => /\s-echo\s/.test(settingsOf(terminal)))
+  bash.send('hunter2hunter2\r')
+  const [shown] = await bash.expect(/^[^]*14 bytes\r\n/)
+  t.notRegex(shown, /hunter/)
+  await bash.expect(/prompt> /)
 })
 
 const SIZES = `

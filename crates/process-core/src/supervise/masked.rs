@@ -201,8 +201,8 @@ impl Screen {
     fn run(&mut self, monitor: &Monitor, anyway: bool) {
         let is_ours = self.user.is_ours();
         if is_ours && let Some(given) = self.given.take() {
-            // A command that was started in the background has the settings of whoever was in the foreground then, as a
-            // shell that was editing a line. For a job in the foreground, the shell has set the terminal anew.
+            // A command that was started in the background has settings made of those of whoever was in the foreground then,
+            // as a shell that was editing a line. For a job in the foreground, the shell has set the terminal anew.
             adopt_settings(self.master.as_raw_fd(), &given, &self.user);
         }
         let takes = self.wants_keys && is_ours;

@@ -176,7 +176,10 @@ impl Pty {
     /// Makes one that looks like the other.
     pub(super) fn like(terminal: &UserTerminal) -> io::Result<Self> {
         let pty = Self::open()?;
-        if let Ok(settings) = terminal.settings() {
+        if let Ok(mut settings) = terminal.settings() {
+            if !terminal.is_ours() {
+                leave_editing(&mut settings);
+            }
             set(pty.slave.as_raw_fd(), &settings);
         }
         if let Some(size) = terminal.size() {
@@ -201,6 +204,17 @@ impl Pty {
             let slave = open(CStr::from_ptr(name), libc::O_RDWR)?;
             Ok(Self { master, slave })
         }
+    }
+}
+
+/// Makes of the settings of a program that reads key by key, as a shell that edits a line, some for lines that are shown. A
+/// command in the background may look at its settings, and set what it made of them when it is in the foreground: a prompt
+/// for a password, of which no Enter would be the end.
+fn leave_editing(settings: &mut termios) {
+    if settings.c_lflag & libc::ICANON == 0 {
+        settings.c_lflag |= libc::ICANON | libc::ECHO | libc::ISIG | libc::IEXTEN;
+        settings.c_iflag |= libc::ICRNL;
+        settings.c_iflag &= !(libc::INLCR | libc::IGNCR);
     }
 }
 
