@@ -16,7 +16,7 @@ use super::descriptors::{facts, file_kind, keep_only, kind_of, let_go};
 use super::memory::wipe_start;
 use super::monitor::{Change, Monitor, Order, Seat};
 use super::plan::MaskMode;
-use super::pump::{CHUNK_BYTES, Pump, Sink};
+use super::pump::{CHUNK_BYTES, Pump, Sink, has_hung_up};
 use super::signals::{self, Arrived, Inherited, Signals, send};
 use super::system_failure;
 use super::terminal::{Pty, UserTerminal, adopt_settings, is_terminal, output_flags, set_size, settings};
@@ -228,6 +228,12 @@ impl Screen {
         output_flags(self.master.as_raw_fd()).filter(|_| self.is_in_pipeline)
     }
 
+    /// Whether the person's terminal has gone. Where instead nobody holds the command's any more, the monitor is about to tell
+    /// of the end: until then the keys are the command's, and no Ctrl-C may get lost in between.
+    fn has_gone(&self) -> bool {
+        (self.output.has_ended() || self.keys.has_ended()) && !has_hung_up(self.master.as_raw_fd())
+    }
+
     /// Leaves the keys to others.
     fn give_back(&mut self) {
         self.user.give_back();
@@ -289,8 +295,8 @@ impl Parent {
             if let Some(ended) = self.look(is_told) {
                 return self.end(ended);
             }
-            if self.screen.as_ref().is_some_and(|screen| screen.output.has_ended() || screen.keys.has_ended()) {
-                // The person's terminal has gone: so does the command's.
+            if self.screen.as_ref().is_some_and(Screen::has_gone) {
+                // So does the command's terminal.
                 self.screen = None;
             }
         }

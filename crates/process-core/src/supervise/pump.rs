@@ -362,7 +362,8 @@ fn read(fd: RawFd, to: &mut [u8]) -> io::Result<usize> {
     usize::try_from(len).map_err(|_| io::Error::last_os_error())
 }
 
-fn has_hung_up(fd: RawFd) -> bool {
+/// Whether nobody holds the other end any more.
+pub(super) fn has_hung_up(fd: RawFd) -> bool {
     let mut ready = libc::pollfd { fd, events: 0, revents: 0 };
     // SAFETY: one pollfd, alive during the call.
     unsafe { libc::poll(&raw mut ready, 1, 0) > 0 }
