@@ -13,6 +13,7 @@ use crate::output::{is_reader_gone, widen_pipe, write_error, write_whole};
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// What there is to do next.
+#[cfg_attr(windows, expect(dead_code, reason = "there the input alone is told of"))]
 enum Event {
     /// The input has bytes, or its end.
     Input,

@@ -17,10 +17,12 @@ export const command: Command = {
     const { reachDaemon } = await import('../reach-daemon.js')
     const { client, timeoutMs } = await reachDaemon(env)
     await client.lock({ timeoutMs })
-    const { storeKind, storeLocation, storeLocked } = await client.describe({ timeoutMs })
-    stderr.write(`The daemon has forgotten ${storeLocked === true ? 'its passphrase and ' : ''}all values.\n`)
-    if (storeKind === 'keychain') stderr.write('The keychain is as it was: the system locks it.\n')
-    if (storeLocked === false) stderr.write(`It opens ${storeLocation} again, which needs no passphrase.\n`)
+    // It is locked, whatever can be told of it.
+    const store = await client.describe({ timeoutMs }).catch(() => undefined)
+    stderr.write(`The daemon has forgotten ${store?.storeLocked === true ? 'its passphrase and ' : ''}all values.\n`)
+    if (store?.storeKind === 'keychain') stderr.write('The keychain is as it was: the system locks it.\n')
+    if (store?.storeLocked === false)
+      stderr.write(`It opens ${store.storeLocation} again by itself, without se unlock.\n`)
     return 0
   },
 }
