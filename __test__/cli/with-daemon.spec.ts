@@ -187,7 +187,7 @@ onUnix('se lock says so where nothing keeps the file shut', async (t) => {
   const { home } = await startDaemon(t)
   t.regex(
     (await home.se(['lock'])).stderr,
-    /^The daemon has forgotten all values\.\nIt opens \S+store\.age again, which /,
+    /^The daemon has forgotten all values\.\nIt opens \S+store\.age again by itself, /,
   )
 })
 
