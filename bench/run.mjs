@@ -16,7 +16,7 @@ const table = (head, rows) =>
   [head, head.map((_, n) => (n === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 const missed = (isMissed) => (isMissed ? ' missed' : '')
 
-const REDACT_NOTE = `dotenvx and varlock look for each value as it is, we for a dozen forms of it. Twenty times the faster of them is more than \`cat\`
+const REDACT_NOTE = `dotenvx and varlock look for each value as it is, we for all its forms, some hundred. Twenty times the faster of them is more than \`cat\`
 moves between two pipes here, unless there are many secrets: their time grows with the number of secrets, ours hardly does.`
 const CLI_NOTE = `Where the time of \`se get\` goes beyond an empty program, by \`node --cpu-prof\`: a quarter to compile the bundle, a fifth to find and
 load the addon, half for JavaScript that runs once and is therefore interpreted, the rest for the store on a thread of its own (two files,
