@@ -17,14 +17,14 @@ const EDGE: &[u8] = b" \x08";
 /// Longer forms are looked for in pieces of this length, so that no more than that is ever held back.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Shows each form of a value. Some come twice.
-pub(super) fn each_form(value: &[u8], see: &mut dyn FnMut(&[u8])) {
+/// Shows each form of a value. Some come twice. `placed`: also those that are one for each place where a line may end.
+pub(super) fn each_form(value: &[u8], placed: bool, see: &mut dyn FnMut(&[u8])) {
     let mut forms = Forms { see, form: Wiped::with_capacity(value.len() * 2), line_ends: Wiped::with_capacity(64) };
     // A command substitution takes line ends off, and editors add one.
     let trimmed = value.strip_suffix(b"\n").map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
     for value in [Some(value), trimmed].into_iter().flatten() {
         forms.add(|form| form.extend(value));
-        encoded::base64(value, &mut forms);
+        encoded::base64(value, placed, &mut forms);
         if value.len() <= MAX_FULL_BYTES {
             encoded::hex(value, &mut forms);
             shell::all(value, &mut forms);
@@ -35,7 +35,9 @@ pub(super) fn each_form(value: &[u8], see: &mut dyn FnMut(&[u8])) {
         }
     }
     each_line(value, &mut |line| forms.add(|form| form.extend(line)));
-    over_edge(trimmed.unwrap_or(value), &mut forms);
+    if placed {
+        over_edge(trimmed.unwrap_or(value), &mut forms);
+    }
 }
 
 /// A short value that a pager writes over the right edge of the screen: the edge is behind any of its letters.

@@ -220,7 +220,7 @@ fn no_eight_bytes_in_a_row_of_what_was_printed_whole_come_out() {
         let mut forms = Vec::new();
         for (_, value) in &values {
             if super::set::unmasked_reason(value).is_none() {
-                each_form(value, &mut |form| forms.push(form.to_vec()));
+                each_form(value, true, &mut |form| forms.push(form.to_vec()));
             }
         }
         if forms.is_empty() {
@@ -278,7 +278,7 @@ fn nothing_changes_where_no_value_is() {
         let mut forms = Vec::new();
         for (at, (_, value)) in values.iter().enumerate() {
             if super::set::unmasked_reason(value).is_none() {
-                each_form(value, &mut |form| forms.push((form.to_vec(), at as u32)));
+                each_form(value, true, &mut |form| forms.push((form.to_vec(), at as u32)));
             }
         }
         let mut text = Vec::new();

@@ -12,6 +12,10 @@ use super::forms::each_form;
 /// The longest value that is masked: 1 MiB. From 64 KiB on, a value is looked for as it is, in JSON and in base64 alone.
 pub const MAX_MASKED_BYTES: usize = 1 << 20;
 
+/// Up to so many values are also looked for wherever a line of base64 or of the screen ends in them: those forms are many, and
+/// the filter passes the less text over the more there are.
+const MAX_PLACED_VALUES: usize = 32;
+
 /// Values with the labels that replace them. Immutable, and shared by the filters of several streams.
 pub struct MaskSet {
     pub(super) automaton: Automaton,
@@ -44,12 +48,13 @@ impl MaskSet {
     /// Prepares values to be looked for, each with the id that its label `[se://id]` names. Two ids with one value: the
     /// first one's label. Also tells which values are not masked; a line end at the end of a value does not count.
     pub fn new(values: &[(String, &[u8])]) -> (Self, Vec<Unmasked>) {
+        let placed = values.len() <= MAX_PLACED_VALUES;
         let mut builder = Automaton::builder();
         let mut unmasked = Vec::new();
         for (index, (id, value)) in values.iter().enumerate() {
             match unmasked_reason(value) {
                 Some(reason) => unmasked.push(Unmasked { id: id.clone(), reason }),
-                None => each_form(value, &mut |form| builder.add(form, index as u32)),
+                None => each_form(value, placed, &mut |form| builder.add(form, index as u32)),
             }
         }
         let automaton = builder.finish();

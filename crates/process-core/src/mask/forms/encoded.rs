@@ -13,9 +13,9 @@ const HEX_WIDTH: usize = 60;
 const MAX_WRAPPED_BYTES: usize = 64;
 
 /// Both alphabets, wherever the value begins in what is encoded: at each of three offsets, only the digits that depend on
-/// nothing but the value, then with those that its end gives. In lines where it begins with what is encoded, and a short
-/// one where it begins anywhere.
-pub(super) fn base64(value: &[u8], forms: &mut Forms<'_>) {
+/// nothing but the value, then with those that its end gives. In lines where it begins with what is encoded; `placed`: a
+/// short one where it begins anywhere, too.
+pub(super) fn base64(value: &[u8], placed: bool, forms: &mut Forms<'_>) {
     let full = value.len() <= MAX_FULL_BYTES;
     for offset in 0..if full { 3 } else { 1 } {
         for alphabet in [STANDARD, URL_SAFE].into_iter().take(if full { 2 } else { 1 }) {
@@ -24,7 +24,7 @@ pub(super) fn base64(value: &[u8], forms: &mut Forms<'_>) {
             });
         }
     }
-    let is_short = value.len() <= MAX_WRAPPED_BYTES;
+    let is_short = placed && value.len() <= MAX_WRAPPED_BYTES;
     for offset in 0..if is_short { 3 } else { 1 } {
         each_end(value, offset, |digits, padding| {
             let all = digits + padding;
