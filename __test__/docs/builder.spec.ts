@@ -6,18 +6,19 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import anyTest, { type TestFn } from 'ava'
-import { type Builder, hasBuilder, startBuilder } from '../helpers/builder.js'
+import { type Builder, findBuilder, startBuilder } from '../helpers/builder.js'
 import { Canary, canaryInFiles } from '../helpers/canary.js'
 import { blocksOf, createShop, readPage, sectionOf } from '../helpers/examples.js'
 import { checkBundle } from '../helpers/se.js'
 
-const test = (hasBuilder() ? anyTest.serial : anyTest.serial.skip) as TestFn
+const found = findBuilder()
+const test = (found !== undefined ? anyTest.serial : anyTest.serial.skip) as TestFn
 const removed: (() => unknown)[] = []
 let builder: Builder
 
 anyTest.before(async () => {
   checkBundle()
-  if (hasBuilder()) builder = await startBuilder((fn) => removed.push(fn))
+  if (found !== undefined) builder = await startBuilder(found, (fn) => removed.push(fn))
 })
 anyTest.after.always(async () => {
   for (const remove of removed.reverse()) await remove()

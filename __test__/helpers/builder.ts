@@ -17,17 +17,17 @@ export interface Builder {
 
 const NAMESPACES = ['--net', '--mount', '--pid', '--mount-proc', '--fork', '--kill-child']
 
-/** Whether a builder can be had here. Where `SE_REQUIRE` is set, as in CI, it must be. */
-export function hasBuilder(): boolean {
-  if (!hasProgram('docker') || !hasProgram('busybox')) return false
+/** The docker that can build with secrets, where a builder can be had. Where `SE_REQUIRE` is set, as in CI, it must be. */
+export function findBuilder(): string | undefined {
+  if (!hasProgram('docker') || !hasProgram('busybox')) return undefined
   const isRoot = process.getuid?.() === 0
-  if (isRoot && !hasProgram('dockerd')) return false
+  if (isRoot && !hasProgram('dockerd')) return undefined
   const runs = isRoot ? canUnshare(...NAMESPACES) : spawnSync('docker', ['info']).status === 0
-  const has = runs && findDocker() !== undefined
-  if (!has && process.env['SE_REQUIRE'] !== undefined) {
+  const docker = runs ? findDocker() : undefined
+  if (docker === undefined && process.env['SE_REQUIRE'] !== undefined) {
     throw new Error('a docker that builds with secrets is required: install docker.io, or buildx beside docker')
   }
-  return has
+  return docker
 }
 
 /** The command: the first of the PATH may lack buildx, and then has no `--secret`. */
@@ -40,8 +40,7 @@ function findDocker(): string | undefined {
 }
 
 /** Starts a daemon where this user is root, in namespaces of its own: they end with it, and with them all that it started. */
-export async function startBuilder(remove: (fn: () => unknown) => void): Promise<Builder> {
-  const docker = findDocker() ?? 'docker'
+export async function startBuilder(docker: string, remove: (fn: () => unknown) => void): Promise<Builder> {
   const buildKit = { DOCKER_BUILDKIT: '1', BUILDKIT_PROGRESS: 'plain' }
   if (process.getuid?.() !== 0) return { docker, env: buildKit }
   const folder = mkdtempSync(join(tmpdir(), 'se-docker-'))
